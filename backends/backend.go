@@ -1,0 +1,333 @@
+// Package backends is the contract between bot-bottle and what holds its
+// instances. docker, smolmachines and, in tests, fake fulfil it; the suite in
+// backendtest is the contract as tests. A backend writes no history, prints
+// nothing and knows no other backend.
+package backends
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Labels that every instance carries, and every other object we make in an
+// engine (LabelHome and LabelKind at least).
+const (
+	LabelHome       = "bot-bottle.home"       // id of the home that made it
+	LabelBottle     = "bot-bottle.bottle"     // id of the bottle
+	LabelGeneration = "bot-bottle.generation" // decimal
+	LabelNonce      = "bot-bottle.nonce"      // random, written in the claim before Create
+	LabelSlug       = "bot-bottle.slug"       // as of creation; for people, never for decisions
+)
+
+// Backend drives one engine: one endpoint of one kind. All methods bound
+// themselves by ctx only. Errors are wrapped in the types of errors.go.
+// Every method that names an instance by [Ref] first makes sure that it is
+// the very one: the recorded id and our labels. A namesake without them is
+// [ErrNotOurs] and is left alone.
+type Backend interface {
+	// Probe says whether the engine answers and what it can do. An engine
+	// that does not is an *[Unavailable].
+	Probe(ctx context.Context) (Engine, error)
+
+	// ResolveImage finds the image, loads an archive or pulls as pull says,
+	// and pins it by content id. say is called with progress, never nil.
+	ResolveImage(ctx context.Context, ref string, pull Pull, say func(Progress)) (Image, error)
+
+	// Create makes the instance, stopped. An instance that exists under the
+	// name with our home, bottle, generation and nonce is the same one: no
+	// error. A namesake that is not is [ErrNotOurs].
+	Create(ctx context.Context, spec InstanceSpec) (Instance, error)
+
+	// Start runs the instance's main process. Running already: nil.
+	Start(ctx context.Context, ref Ref) error
+
+	// Stop ends it: the stop signal, then after grace the hard end; grace 0
+	// is the hard end at once. It waits for the end. Not running: nil.
+	Stop(ctx context.Context, ref Ref, grace time.Duration) error
+
+	// Remove deletes the instance and what only it uses in the engine (its
+	// anonymous volumes). Running: it is ended hard. Gone: nil. A stranger
+	// under the name is left alone: nil, since ours is gone.
+	Remove(ctx context.Context, ref Ref) error
+
+	// Inspect says what the engine sees. Missing is [Gone], not an error;
+	// another instance in its place is [Replaced].
+	Inspect(ctx context.Context, ref Ref) (Observation, error)
+
+	// Find looks an instance up by name and nonce, for a creation whose
+	// outcome is unknown. Nothing of ours there: Status Gone.
+	Find(ctx context.Context, want Labels, name string) (Observation, error)
+
+	// List returns all instances with the home's label in one call to the
+	// engine; home "" means of any home of bot-bottle.
+	List(ctx context.Context, home string) ([]Observation, error)
+
+	// Exec runs one more command in the running instance and waits. The
+	// guest's exit code is a result; an error is our own failure or
+	// [ErrNotExecutable], [ErrCommandNotFound] where the engine tells.
+	Exec(ctx context.Context, ref Ref, cmd Command, io Streams) (exitCode int, err error)
+
+	// Attach connects streams to the main process. It is connected when
+	// ready is called (once, before anything is awaited), so that a caller
+	// can attach first and start then. It returns when the process ended or
+	// the user detached.
+	Attach(ctx context.Context, ref Ref, o AttachOptions, io Streams, ready func()) (Detachment, error)
+
+	// Wait blocks until the instance does not run and returns how it ended.
+	Wait(ctx context.Context, ref Ref) (Observation, error)
+
+	// Logs copies what the main process printed, oldest first.
+	Logs(ctx context.Context, ref Ref, o LogOptions, stdout, stderr io.Writer) error
+
+	// CopyIn unpacks a tar stream below the folder dir of the instance.
+	CopyIn(ctx context.Context, ref Ref, dir string, tar io.Reader) error
+
+	// CopyOut writes the file or folder at path as a tar stream. Links are
+	// packed as links.
+	CopyOut(ctx context.Context, ref Ref, path string, tar io.Writer) error
+
+	// Stat describes a path inside, following no link.
+	Stat(ctx context.Context, ref Ref, path string) (PathStat, error)
+
+	// Leftovers lists what the home owns in the engine besides instances
+	// (networks, volumes), for cleanup and doctor.
+	Leftovers(ctx context.Context, home string) ([]Leftover, error)
+
+	// Release removes one leftover that nothing uses any more. Gone: nil. In
+	// use or not the home's: an error.
+	Release(ctx context.Context, home string, l Leftover) error
+
+	// Close lets go of connections.
+	Close() error
+}
+
+// Kind is a sort of backend, as the registry knows it.
+type Kind struct {
+	// Name is the word in flags, config and events.
+	Name string
+	// Resolve turns what the user or the environment names ("" for the
+	// default) into a canonical endpoint that means the same tomorrow. It may
+	// read environment and config files; it contacts no engine.
+	Resolve func(asked string, getenv func(string) string) (endpoint string, err error)
+	// Open makes a backend for a recorded endpoint, whatever the environment
+	// says today. It contacts no engine.
+	Open func(endpoint string) (Backend, error)
+	// Supports says which parts of a spec the kind cannot enforce: the names
+	// of the flags to refuse, none when all is well.
+	Supports func(spec InstanceSpec) (refused []string)
+}
+
+// Engine is what a probe found.
+type Engine struct {
+	ID       string   // stable id; "" when the engine has none
+	Version  string   // of the engine
+	API      string   // protocol version agreed on
+	Name     string   // what it calls itself, e.g. "Docker Engine", "Podman Engine"
+	Runtimes []string // names that --runtime accepts
+	Rootless bool
+	Missing  []Gap // what it lacks, for doctor: limits that are not enforced and so on
+}
+
+// Gap is something that an engine cannot do here, and how to mend it.
+type Gap struct{ ID, Detail, Fix string }
+
+// Pull says when ResolveImage asks a registry.
+type Pull string
+
+// The pull policies.
+const (
+	PullMissing Pull = "missing"
+	PullAlways  Pull = "always"
+	PullNever   Pull = "never"
+)
+
+// Progress is one step of something slow. Total is 0 when unknown.
+type Progress struct {
+	Step        string // e.g. "pull", "load"
+	Detail      string // free text from the engine; may hold anything, print it safely
+	Done, Total int64  // bytes
+}
+
+// Image is an image, pinned.
+type Image struct {
+	ID     string // content id, e.g. sha256:…
+	Digest string // name@sha256:… where a registry knows it, else ""
+	Arch   string
+	User   string // the image's own user; "" is root
+	// Runs says whether the image has an ENTRYPOINT or CMD of its own.
+	Runs bool
+}
+
+// Labels name an instance's owner.
+type Labels struct {
+	Home, Bottle, Nonce string
+	Generation          int
+}
+
+// Ref names one exact instance.
+type Ref struct {
+	Name string
+	ID   string // the engine's id; with an engine that has none, the nonce
+	Labels
+	// Foreign accepts an instance of exactly this ID with other labels or
+	// none: one that was adopted or imported.
+	Foreign bool
+}
+
+// InstanceSpec is what Create makes.
+type InstanceSpec struct {
+	Name     string
+	Slug     string
+	Labels   Labels
+	Image    Image
+	Argv     []string // replaces ENTRYPOINT and CMD; empty: the image's own
+	Env      []string // K=V; values appear in no argv, log or error
+	Workdir  string
+	User     string // uid[:gid] or name; "" the image's own
+	Home     string // value for HOME when the user has no entry in the image; "" leave
+	TTY      bool
+	Stdin    bool // keep the main process's stdin open for attach
+	ReadOnly bool
+	Mounts   []Mount
+	Ports    []Port
+	CPUs     float64
+	Memory   int64 // bytes; 0: the backend's default
+	Pids     int64
+	Disk     int64 // bytes; 0: the backend's default
+	Runtime  string
+	Network  string // none or full
+	// Resource is called before anything besides the instance is made in the
+	// engine, with its kind and name; an error stops the creation. Never nil.
+	Resource func(Leftover) error
+}
+
+// Mount binds a host path.
+type Mount struct {
+	Source, Target string
+	ReadOnly       bool
+}
+
+// Port publishes a port of the guest on the host.
+type Port struct {
+	HostIP              string
+	HostPort, GuestPort int
+	Protocol            string // tcp or udp
+}
+
+// Instance is what Create made.
+type Instance struct {
+	ID       string
+	Runtime  string // OCI runtime the engine chose, where it tells
+	EngineID string
+	Version  string // of the engine
+}
+
+// Status is what an engine says of an instance. The set is closed.
+type Status string
+
+// The statuses.
+const (
+	StatusCreated      Status = "created"
+	StatusRunning      Status = "running"
+	StatusStopped      Status = "stopped"
+	StatusPaused       Status = "paused"
+	StatusUnresponsive Status = "unresponsive"
+	StatusGone         Status = "gone"
+	StatusReplaced     Status = "replaced"
+)
+
+// Observation is what an engine says of one instance.
+type Observation struct {
+	Name      string
+	ID        string
+	Labels    Labels
+	Slug      string // of the label; may be stale
+	Status    Status
+	ExitCode  *int // of the last run, when it has ended
+	OOMKilled bool
+	Detail    string // the engine's words on a failed start, free of values
+	StartedAt time.Time
+	EndedAt   time.Time
+	TTY       bool
+	ImageID   string
+	Ports     []Port // as bound
+	Enforced  map[string]string
+	Size      int64 // writable layer in bytes; -1 unless asked and told
+	// Spec-like facts, for adopt.
+	Image   string
+	Argv    []string
+	Workdir string
+	User    string
+	Mounts  []Mount
+	Network string // none, full or the engine's own name
+	CPUs    float64
+	Memory  int64
+	Pids    int64
+	Runtime string
+}
+
+// Size is a terminal's size in cells.
+type Size struct{ Rows, Cols uint16 }
+
+// Streams are the caller's ends. Nil readers and writers are closed ones.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Resize delivers the terminal's size, first the current one. Nil where
+	// there is no terminal.
+	Resize <-chan Size
+}
+
+// Command is what Exec runs.
+type Command struct {
+	Argv    []string
+	Env     []string // K=V
+	User    string
+	Workdir string
+	TTY     bool
+	Stdin   bool
+	Size    Size
+	Detach  bool // return at once, code 0
+}
+
+// AttachOptions say how to attach.
+type AttachOptions struct {
+	TTY        bool
+	ReadOnly   bool
+	DetachKeys string // as docker writes them: "ctrl-p,ctrl-q"; "" the default
+	// Started says that the main process runs already; otherwise Attach is
+	// called before Start.
+	Started bool
+}
+
+// Detachment says why Attach returned.
+type Detachment string
+
+// The two ways.
+const (
+	Detached Detachment = "detached" // the user left; the agent goes on
+	Ended    Detachment = "ended"    // the streams ended: the main process did
+)
+
+// LogOptions select from the log.
+type LogOptions struct {
+	Follow bool
+	Tail   int       // lines; negative: all
+	Since  time.Time // zero: from the start
+	TTY    bool      // the instance has a terminal: one stream, no frames
+}
+
+// PathStat describes a file inside an instance.
+type PathStat struct {
+	Name string
+	Size int64
+	Mode uint32 // as io/fs.FileMode
+	Link string // target, for a symbolic link
+}
+
+// Leftover is something besides instances that the home owns in an engine.
+type Leftover struct {
+	Kind string // network or volume
+	Ref  string // the engine's name for it
+}

@@ -1,0 +1,40 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What callers branch on. Engines' own errors are wrapped beneath.
+var (
+	ErrNotFound        = errors.New("not found")                        // an instance or path that must be there
+	ErrNotOurs         = errors.New("not ours")                         // a namesake without our labels
+	ErrImageNotFound   = errors.New("image not found")                  // neither here nor in the registry
+	ErrImageDenied     = errors.New("registry refuses without a login") //
+	ErrNotRunning      = errors.New("not running")                      //
+	ErrNotExecutable   = errors.New("not executable")                   // 126
+	ErrCommandNotFound = errors.New("command not found")                // 127
+	ErrUnsupported     = errors.New("not supported by this backend")    //
+	ErrInUse           = errors.New("in use")                           // Release of something still used
+	ErrBadRequest      = errors.New("the engine refuses the request")   // spec it cannot make: a bad mount, a taken port
+)
+
+// Unavailable says that an engine did not answer, or that what answered is
+// not the engine that was recorded. It is never an answer about an instance.
+type Unavailable struct {
+	Backend  string
+	Endpoint string
+	Why      string // one line
+	Hint     string // a command or a step that helps; "" when none is known
+	Err      error
+}
+
+func (u *Unavailable) Error() string {
+	s := fmt.Sprintf("%s at %s: %s", u.Backend, u.Endpoint, u.Why)
+	if u.Err != nil {
+		s += ": " + u.Err.Error()
+	}
+	return s
+}
+
+func (u *Unavailable) Unwrap() error { return u.Err }

@@ -1,0 +1,317 @@
+package events
+
+import "time"
+
+// Payload is what one type of event says. The catalogue lists all of them; a
+// type is never renamed and its JSON only ever grows. A field whose meaning
+// would change becomes a new type instead.
+type Payload interface {
+	// EventType is the name in the log.
+	EventType() string
+}
+
+// Erasing is a payload with a part that can be dropped later without
+// breaking the log's proofs: what a removed bottle kept of argv and folders.
+type Erasing interface {
+	Payload
+	// ErasablePart returns a pointer to the part, which is excluded from the
+	// payload's own JSON.
+	ErasablePart() any
+}
+
+// catalogue makes an empty payload of every type there is. Adding an event
+// means: a struct, a line here, a case in the fold, a golden file, a row in
+// docs/events.md; a test names whichever is missing.
+var catalogue = map[string]func() Payload{
+	"BottleCreated":    func() Payload { return &BottleCreated{} },
+	"ActionRequested":  func() Payload { return &ActionRequested{} },
+	"ActionFailed":     func() Payload { return &ActionFailed{} },
+	"InstanceCreated":  func() Payload { return &InstanceCreated{} },
+	"ResourceCreated":  func() Payload { return &ResourceCreated{} },
+	"ResourceReleased": func() Payload { return &ResourceReleased{} },
+	"BottleStarted":    func() Payload { return &BottleStarted{} },
+	"BottleStopped":    func() Payload { return &BottleStopped{} },
+	"BottleRemoved":    func() Payload { return &BottleRemoved{} },
+	"SessionAttached":  func() Payload { return &SessionAttached{} },
+	"ExecStarted":      func() Payload { return &ExecStarted{} },
+	"ExecEnded":        func() Payload { return &ExecEnded{} },
+	"FileCopied":       func() Payload { return &FileCopied{} },
+	"InputSent":        func() Payload { return &InputSent{} },
+	"AgentExited":      func() Payload { return &AgentExited{} },
+	"BottleObserved":   func() Payload { return &BottleObserved{} },
+	"BottleRenamed":    func() Payload { return &BottleRenamed{} },
+	"BottleLabelled":   func() Payload { return &BottleLabelled{} },
+	"BottleProtected":  func() Payload { return &BottleProtected{} },
+	"LogRestored":      func() Payload { return &LogRestored{} },
+}
+
+// BottleCreated is the first event of every bottle: all that resume needs to
+// find it again, whatever the environment says by then.
+type BottleCreated struct {
+	Source         string `json:"source"`                    // start, import or adopt
+	Slug           string `json:"slug"`                      //
+	Agent          string `json:"agent"`                     // profile, or base name of ARGV[0]
+	Backend        string `json:"backend"`                   // docker, smolmachines
+	Endpoint       string `json:"endpoint"`                  // which engine of that kind, resolved
+	BackendSource  string `json:"backend_source"`            // rule that chose: flag, env, config, detected, import, fallback
+	InstanceName   string `json:"instance_name"`             // kept for ever, also across renames
+	IdempotencyKey string `json:"idempotency_key,omitempty"` //
+	SpecDigest     string `json:"spec_digest,omitempty"`     // SHA-256 in hex of what was asked, to compare under one idempotency key
+	OldHome        string `json:"old_home,omitempty"`        // adopt --from-home: whose labels the instance carries
+	OldBottle      string `json:"old_bottle,omitempty"`      // adopt: the bottle id in the instance's labels
+	Spec           Spec   `json:"spec"`                      //
+	Private        `json:"-"`
+}
+
+// Spec is what was asked for and may be kept for ever.
+type Spec struct {
+	Image       string            `json:"image"`                  // as asked, before it was resolved
+	Pull        string            `json:"pull,omitempty"`         // missing, always or never
+	User        string            `json:"user,omitempty"`         // as given; empty: the image's own, or the workspace owner
+	Ports       []Port            `json:"ports,omitempty"`        //
+	Limits      Limits            `json:"limits"`                 //
+	Runtime     string            `json:"runtime,omitempty"`      // OCI runtime by name; empty: the engine's own
+	Network     string            `json:"network"`                // none or full
+	ReadOnly    bool              `json:"read_only,omitempty"`    // root file system
+	TTY         bool              `json:"tty"`                    // the agent runs on a terminal
+	RemoveAfter bool              `json:"rm,omitempty"`           // --rm
+	KeepRunning bool              `json:"keep_running,omitempty"` // do not stop when the agent exits
+	Protected   bool              `json:"protected,omitempty"`    // --protect
+	Labels      map[string]string `json:"labels,omitempty"`       //
+	RiskAllowed bool              `json:"risk_allowed,omitempty"` // --allow-host-risk was given
+	SecretArgv  bool              `json:"secret_argv,omitempty"`  // --allow-secret-argv was given
+	DefaultUser string            `json:"default_user,omitempty"` // uid:gid the agent got as the workspace's owner
+	Interactive bool              `json:"interactive,omitempty"`  // the agent's stdin is kept open
+}
+
+// Private is the part of a bottle's spec that `redact` can drop.
+type Private struct {
+	Cwd        string    `json:"cwd,omitempty"`         // where start was called
+	Argv       []string  `json:"argv,omitempty"`        // empty: the image's own
+	ResumeArgv []string  `json:"resume_argv,omitempty"` // --resume-arg; empty: Argv again
+	Workdir    string    `json:"workdir,omitempty"`     //
+	Env        []EnvVar  `json:"env,omitempty"`         //
+	Workspace  Workspace `json:"workspace"`             //
+	Mounts     []Mount   `json:"mounts,omitempty"`      // without the workspace
+}
+
+// EnvVar is a variable given to the agent. Its value is recorded only for the
+// source "plain"; everything else is read again when it is needed.
+type EnvVar struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`          // literal, environment, file or plain
+	File   string `json:"file,omitempty"`  // absolute path, for file
+	Value  string `json:"value,omitempty"` // for plain
+}
+
+// Workspace says which folder of the host the agent works on.
+type Workspace struct {
+	Mode     string `json:"mode"`                // none, bind or clone
+	Source   string `json:"source,omitempty"`    // bind: the folder; clone: the folder cloned from
+	Clone    string `json:"clone,omitempty"`     // clone: our copy on the host
+	Target   string `json:"target,omitempty"`    // path inside
+	ReadOnly bool   `json:"read_only,omitempty"` //
+	Commit   string `json:"commit,omitempty"`    // clone: the HEAD it was made from
+}
+
+// Mount is a host folder, a file or a named folder of ours inside the bottle.
+type Mount struct {
+	Source   string `json:"source"`              // absolute path on the host
+	Target   string `json:"target"`              // absolute path inside
+	ReadOnly bool   `json:"read_only,omitempty"` //
+	Volume   string `json:"volume,omitempty"`    // name, for a named folder of ours
+	Guard    bool   `json:"guard,omitempty"`     // laid by us over something inside a writable work tree
+}
+
+// Port is a published port.
+type Port struct {
+	HostIP    string `json:"host_ip"`            // 127.0.0.1 unless given
+	HostPort  int    `json:"host_port"`          // 0: the engine picks one
+	GuestPort int    `json:"guest_port"`         //
+	Protocol  string `json:"protocol,omitempty"` // tcp when empty
+}
+
+// Limits bound what a bottle may use; zero means the backend's default.
+type Limits struct {
+	CPUs   float64 `json:"cpus,omitempty"`
+	Memory int64   `json:"memory,omitempty"` // bytes
+	Pids   int64   `json:"pids,omitempty"`   // processes and threads
+	Disk   int64   `json:"disk,omitempty"`   // bytes
+}
+
+// ActionRequested is a claim: from here until its outcome nobody else acts on
+// the bottle. It is written before the backend is touched.
+type ActionRequested struct {
+	Action      string `json:"action"`             // start (create and start), resume, stop, remove
+	Generation  int    `json:"generation"`         // the instance it acts on or will make
+	Nonce       string `json:"nonce,omitempty"`    // start, resume --new-instance: label of the instance to come
+	GraceMS     int64  `json:"grace_ms,omitempty"` // stop, remove: milliseconds before the hard end
+	Force       bool   `json:"force,omitempty"`    // remove of a running bottle; stop --kill
+	NewInstance bool   `json:"new_instance,omitempty"`
+}
+
+// ActionFailed closes a claim whose effect did not come about.
+type ActionFailed struct {
+	Action     string   `json:"action"`
+	Code       string   `json:"code"`                  // error code of the command line, e.g. backend_unavailable
+	Reason     string   `json:"reason"`                // one line, free of secrets
+	LeftBehind []string `json:"left_behind,omitempty"` // what stays in the engine
+}
+
+// InstanceCreated says which container or micro-VM the bottle lives in now.
+type InstanceCreated struct {
+	Generation     int    `json:"generation"`
+	InstanceName   string `json:"instance_name"`
+	InstanceID     string `json:"instance_id"`               // the engine's own id, or the nonce where it has none
+	Nonce          string `json:"nonce"`                     //
+	ImageID        string `json:"image_id"`                  // content id; a new generation uses it again
+	ImageDigest    string `json:"image_digest,omitempty"`    // name@sha256:… when a registry knows it
+	Runtime        string `json:"runtime,omitempty"`         // as the engine chose
+	EngineID       string `json:"engine_id,omitempty"`       // empty: the engine has no stable id
+	BackendVersion string `json:"backend_version,omitempty"` //
+	Session        string `json:"session"`                   // engine or holder/N: the attach path, for ever
+	HolderDigest   string `json:"holder_digest,omitempty"`   //
+}
+
+// ResourceCreated is written before something besides the instance is made;
+// created minus released is what may be left over.
+type ResourceCreated struct {
+	Kind string `json:"kind"` // network, clone, volume
+	Ref  string `json:"ref"`  // the engine's id or name, or a path under the home
+}
+
+// ResourceReleased says that a resource is gone.
+type ResourceReleased struct {
+	Kind string `json:"kind"`
+	Ref  string `json:"ref"`
+}
+
+// BottleStarted says that the instance runs.
+type BottleStarted struct {
+	Generation int `json:"generation"`
+	// Action is the claim this closes (start, resume), or "recovery" or
+	// "observed" when the instance was found running.
+	Action string `json:"action"`
+	// Argv0Only is set when a resume ran other words than the recorded ones;
+	// the words themselves are not kept.
+	OtherArgv bool `json:"other_argv,omitempty"`
+}
+
+// BottleStopped says that the instance does not run any more, and why.
+type BottleStopped struct {
+	Generation int    `json:"generation"`
+	Reason     string `json:"reason"`              // see the Reason constants
+	ExitCode   *int   `json:"exit_code,omitempty"` // of the main process, where the engine tells
+}
+
+// BottleRemoved ends a bottle. Its history stays.
+type BottleRemoved struct {
+	LeftBehind []string `json:"left_behind,omitempty"` // rm --forget: what the engine may still hold
+	Forgotten  bool     `json:"forgotten,omitempty"`   // the engine was not asked
+}
+
+// SessionAttached says that a terminal was connected to the agent.
+type SessionAttached struct {
+	ReadOnly bool `json:"read_only,omitempty"`
+}
+
+// ExecStarted says that another command was started in the bottle. Its words
+// are not recorded, but the first, which can be dropped later.
+type ExecStarted struct {
+	Argc        int    `json:"argc"`
+	User        string `json:"user,omitempty"`
+	TTY         bool   `json:"tty,omitempty"`
+	ExecPrivate `json:"-"`
+}
+
+// ExecPrivate is the part of [ExecStarted] that can be dropped.
+type ExecPrivate struct {
+	Argv0 string `json:"argv0"`
+}
+
+// ExecEnded says how an exec ended. Started is the version of its
+// ExecStarted in the same stream.
+type ExecEnded struct {
+	Started  int64 `json:"started"`
+	ExitCode *int  `json:"exit_code"` // null: unknown, the connection broke
+}
+
+// FileCopied says that cp moved bytes across the wall.
+type FileCopied struct {
+	Direction   string `json:"direction"` // in or out
+	Bytes       int64  `json:"bytes"`     //
+	CopyPrivate `json:"-"`
+}
+
+// CopyPrivate is the part of [FileCopied] that can be dropped.
+type CopyPrivate struct {
+	Path string `json:"path"` // inside the bottle
+}
+
+// InputSent says that something was typed into the agent's terminal by send.
+type InputSent struct {
+	Bytes int64 `json:"bytes"`
+}
+
+// AgentExited says how the agent's process ended.
+type AgentExited struct {
+	Source   string    `json:"source"`               // engine, or guest: told from inside, so not trusted
+	ExitCode *int      `json:"exit_code"`            //
+	Signal   string    `json:"signal,omitempty"`     // e.g. SIGKILL
+	ExitedAt time.Time `json:"exited_at,omitzero"`   // as the source says
+	OOM      bool      `json:"oom_killed,omitempty"` // the engine says that memory ran out
+}
+
+// BottleObserved is written when what the engine says of the instance came to
+// differ from the log, or ceased to.
+type BottleObserved struct {
+	Status   string `json:"status"`   // what the engine says, e.g. gone
+	Expected string `json:"expected"` // the recorded state
+	Detail   string `json:"detail,omitempty"`
+}
+
+// BottleRenamed gives the bottle another slug; the instance keeps its name.
+type BottleRenamed struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// BottleLabelled sets and unsets labels of the bottle.
+type BottleLabelled struct {
+	Set   map[string]string `json:"set,omitempty"`
+	Unset []string          `json:"unset,omitempty"`
+}
+
+// BottleProtected puts the bottle under protection against rm, or lifts it.
+type BottleProtected struct {
+	On bool `json:"on"`
+}
+
+// LogRestored is written on the home's own stream when an export was read
+// into an empty home.
+type LogRestored struct {
+	FromHome string `json:"from_home"` // id of the home that made the export
+	Events   int64  `json:"events"`    // how many were restored
+	TakeOver bool   `json:"take_over"` // this home goes on under the old id
+}
+
+// Why a bottle stopped. The set is closed: "the user stopped it" and "it
+// died" are different facts.
+const (
+	ReasonUser        = "user"         // stop, restart, rm
+	ReasonInterrupted = "interrupted"  // Ctrl-C on a foreground run
+	ReasonAgentExited = "agent_exited" // the main process ended by itself with code 0
+	ReasonCrashed     = "crashed"      // the main process ended by itself with another code or a signal
+	ReasonOutOfMemory = "out_of_memory"
+	ReasonEngine      = "engine"   // stopped behind our back: engine restart, reboot, somebody else
+	ReasonRecovery    = "recovery" // settled after a crash of ours
+	ReasonTimeout     = "timeout"
+)
+
+// Values of ActionRequested.Action and ActionFailed.Action.
+const (
+	ActionStart  = "start"
+	ActionResume = "resume"
+	ActionStop   = "stop"
+	ActionRemove = "remove"
+)
