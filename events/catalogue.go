@@ -56,7 +56,6 @@ type BottleCreated struct {
 	BackendSource  string `json:"backend_source"`            // rule that chose: flag, env, config, detected, import, fallback
 	InstanceName   string `json:"instance_name"`             // kept for ever, also across renames
 	IdempotencyKey string `json:"idempotency_key,omitempty"` //
-	SpecDigest     string `json:"spec_digest,omitempty"`     // SHA-256 in hex of what was asked, to compare under one idempotency key
 	OldHome        string `json:"old_home,omitempty"`        // adopt --from-home: whose labels the instance carries
 	OldBottle      string `json:"old_bottle,omitempty"`      // adopt: the bottle id in the instance's labels
 	Spec           Spec   `json:"spec"`                      //
@@ -86,6 +85,9 @@ type Spec struct {
 
 // Private is the part of a bottle's spec that `redact` can drop.
 type Private struct {
+	// SpecDigest is SHA-256 in hex of what was asked, to compare under one
+	// idempotency key. It goes with the rest: it could confirm a guess.
+	SpecDigest string    `json:"spec_digest,omitempty"`
 	Cwd        string    `json:"cwd,omitempty"`         // where start was called
 	Argv       []string  `json:"argv,omitempty"`        // empty: the image's own
 	ResumeArgv []string  `json:"resume_argv,omitempty"` // --resume-arg; empty: Argv again
@@ -192,7 +194,7 @@ type BottleStarted struct {
 	// Action is the claim this closes (start, resume), or "recovery" or
 	// "observed" when the instance was found running.
 	Action string `json:"action"`
-	// Argv0Only is set when a resume ran other words than the recorded ones;
+	// OtherArgv is set when a resume ran other words than the recorded ones;
 	// the words themselves are not kept.
 	OtherArgv bool `json:"other_argv,omitempty"`
 }
@@ -306,6 +308,7 @@ const (
 	ReasonEngine      = "engine"   // stopped behind our back: engine restart, reboot, somebody else
 	ReasonRecovery    = "recovery" // settled after a crash of ours
 	ReasonTimeout     = "timeout"
+	ReasonAdopted     = "adopted" // taken into the log while it did not run
 )
 
 // Values of ActionRequested.Action and ActionFailed.Action.

@@ -58,7 +58,6 @@ type Bottle struct {
 	BackendSource        string
 	InstanceName         string
 	IdempotencyKey       string
-	SpecDigest           string
 	OldHome, OldBottle   string // adopt: the labels that the instance carries instead of ours
 	State                State
 	Pending              *Claim
@@ -165,7 +164,7 @@ func (b *Bottle) create(e events.Event, p *events.BottleCreated) {
 	*b = Bottle{
 		ID: e.Stream, Slug: p.Slug, Agent: p.Agent, Source: p.Source,
 		Backend: p.Backend, Endpoint: p.Endpoint, BackendSource: p.BackendSource,
-		InstanceName: p.InstanceName, IdempotencyKey: p.IdempotencyKey, SpecDigest: p.SpecDigest,
+		InstanceName: p.InstanceName, IdempotencyKey: p.IdempotencyKey,
 		OldHome: p.OldHome, OldBottle: p.OldBottle,
 		State: Created, Spec: p.Spec, Protected: p.Spec.Protected, CreatedAt: e.Time,
 	}
