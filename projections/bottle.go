@@ -52,31 +52,32 @@ type Failure struct {
 
 // Bottle is one bottle as its events tell it: the fold's result.
 type Bottle struct {
-	ID, Slug, Agent      string
-	Source               string // start, import or adopt
-	Backend, Endpoint    string
-	BackendSource        string
-	InstanceName         string
-	IdempotencyKey       string
-	OldHome, OldBottle   string // adopt: the labels that the instance carries instead of ours
-	State                State
-	Pending              *Claim
-	Failure              *Failure
-	Reason               string // why it stopped; "" when it did not
-	ExitCode             *int   // of the agent, where known
-	Signal               string // that ended the agent, where known
-	Generation           int    // 0 before the first instance
-	Instance             *events.InstanceCreated
-	Spec                 events.Spec
-	Private              *events.Private // nil: redacted
-	Labels               map[string]string
-	Protected            bool
-	Resources            []Resource
-	Observed             string // last verdict of BottleObserved; "" when the engine agrees
-	LeftBehind           []string
-	CreatedAt, UpdatedAt time.Time
-	StartedAt            time.Time // of the current run; zero when not running
-	Version, Seq         int64     // of the last event
+	ID, Slug, Agent        string
+	Source                 string // start, import or adopt
+	Backend, Endpoint      string
+	BackendSource          string
+	InstanceName           string
+	IdempotencyKey         string
+	OldHome, OldBottle     string // adopt: the labels that the instance carries instead of ours
+	State                  State
+	Pending                *Claim
+	Failure                *Failure
+	Reason                 string // why it stopped; "" when it did not
+	ExitCode               *int   // of the agent, where known
+	Signal                 string // that ended the agent, where known
+	Generation             int    // 0 before the first instance
+	Instance               *events.InstanceCreated
+	Spec                   events.Spec
+	Private                *events.Private // nil: redacted
+	Labels                 map[string]string
+	Protected              bool
+	Resources              []Resource
+	Observed               string // last verdict of BottleObserved; "" when the engine agrees
+	LeftBehind             []string
+	CreatedAt, UpdatedAt   time.Time
+	StartedAt              time.Time // of the current run; zero when not running
+	StartedOn, StartedBoot string    // machine and boot id of the process that recorded the start
+	Version, Seq           int64     // of the last event
 }
 
 // Fold applies a stream from its first event on.
@@ -131,6 +132,11 @@ func (b *Bottle) apply(e events.Event, p events.Payload) error {
 	case *events.BottleStarted:
 		b.enter(Running)
 		b.Generation, b.StartedAt = p.Generation, e.Time
+		o, err := origin(e)
+		if err != nil {
+			return err
+		}
+		b.StartedOn, b.StartedBoot = o.MachineID, o.BootID
 		b.Reason, b.ExitCode, b.Signal = "", nil, ""
 	case *events.BottleStopped:
 		b.enter(Stopped)
@@ -175,15 +181,22 @@ func (b *Bottle) create(e events.Event, p *events.BottleCreated) {
 }
 
 func (b *Bottle) claim(e events.Event, p *events.ActionRequested) error {
-	var o events.Origin
-	if err := json.Unmarshal(e.Origin, &o); err != nil {
-		return fmt.Errorf("origin: %w", err)
+	o, err := origin(e)
+	if err != nil {
+		return err
 	}
 	b.Pending = &Claim{
 		ActionRequested: *p, Version: e.Version, At: e.Time,
 		Command: o.Command, PID: o.PID, Host: o.Host, MachineID: o.MachineID,
 	}
 	return nil
+}
+
+func origin(e events.Event) (o events.Origin, err error) {
+	if err = json.Unmarshal(e.Origin, &o); err != nil {
+		err = fmt.Errorf("origin: %w", err)
+	}
+	return o, err
 }
 
 // enter moves to a state that an outcome leads to: the claim is closed.
