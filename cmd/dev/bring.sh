@@ -1,0 +1,55 @@
+# Sourced by the scripts beside it: brings Debian packages that are missing.
+#
+#   bring WHAT PACKAGE... -- WORDS
+#
+# installs the packages whose program WHAT is missing, or says what to install
+# and returns 1. WHAT is a program's name, or the path of a file. Nothing is
+# upgraded, and no service is started by what is installed.
+
+# absent WHAT: true when neither a program nor a file of that name is there.
+absent() {
+  case $1 in
+  /*) [ ! -e "$1" ] ;;
+  *) ! PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null ;;
+  esac
+}
+
+# bring WHAT=PACKAGE[,PACKAGE]... installs what is absent, all in one go.
+bring() {
+  local pair packages=() list
+  for pair in "$@"; do
+    absent "${pair%%=*}" || continue
+    IFS=, read -ra list <<<"${pair#*=}"
+    packages+=("${list[@]}")
+  done
+  [ ${#packages[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "missing here: ${packages[*]} (names of Debian packages)" >&2
+    echo "  on Debian or Ubuntu: sudo apt-get install --no-install-recommends ${packages[*]}" >&2
+    echo "  elsewhere: the packages that hold ${*%%=*}" >&2
+    return 1
+  fi
+  echo "installing ${packages[*]}" >&2
+  apt_install "${packages[@]}"
+}
+
+# apt_install PACKAGE... keeps the services of what it installs from starting:
+# what is wanted here is started privately, by whoever wants it.
+apt_install() {
+  local policy=/usr/sbin/policy-rc.d mine= log code=0
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && mine=1
+  fi
+  log=$(mktemp)
+  {
+    apt-get install -y -qq --no-install-recommends "$@" ||
+      { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; }
+  } >"$log" 2>&1 </dev/null || code=$?
+  [ -z "$mine" ] || rm -f "$policy"
+  if [ "$code" -ne 0 ]; then
+    echo "apt-get could not install $*:" >&2
+    tail -n 20 "$log" >&2
+  fi
+  rm -f "$log"
+  return "$code"
+}
