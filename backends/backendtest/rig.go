@@ -190,13 +190,23 @@ func (r *rig) prompt(what string, f func()) {
 	}
 }
 
-// eventually waits until ok says yes.
+// poll waits until ok says yes, as long as one call may take. It may be used
+// in any goroutine.
+func (r *rig) poll(what string, ok func() bool) bool {
+	for deadline := time.Now().Add(r.h.Patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) || r.Context().Err() != nil {
+			r.Errorf("never: %s", what)
+			return false
+		}
+	}
+	return true
+}
+
+// eventually is poll for the test's own goroutine: no means its end.
 func (r *rig) eventually(what string, ok func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(r.h.Patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.Fatalf("never: %s", what)
-		}
+	if !r.poll(what, ok) {
+		r.FailNow()
 	}
 }
 

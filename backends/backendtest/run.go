@@ -26,7 +26,9 @@ func need(cs ...Capability) []Capability { return cs }
 
 // points is the whole contract, in the order in which it is told.
 func points() []point {
-	return slices.Concat(probePoints, imagePoints, createPoints, startPoints, stopPoints, removePoints, inspectPoints)
+	return slices.Concat(probePoints, imagePoints, createPoints, specPoints, startPoints, stopPoints,
+		removePoints, inspectPoints, findPoints, listPoints, execPoints, attachPoints,
+		waitPoints, logPoints, copyPoints, leftoverPoints, hostilePoints, cancelPoints, togetherPoints)
 }
 
 // Run holds a backend to the contract.
