@@ -1,0 +1,154 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+// Remove deletes a bottle's instance and what only the bottle owns. Its
+// history stays. Removed already: nil.
+func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error {
+	if r.Forget {
+		return m.forget(ctx, id, r)
+	}
+	h, err := m.own(ctx, id, true)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if done, err := m.mayRemove(ctx, h, r); done || err != nil {
+		return about(h.b.Slug, h.b.Backend, err)
+	}
+	m.contradict(h.b)
+	claim := &events.ActionRequested{Action: events.ActionRemove, Generation: h.b.Generation, Force: r.Force}
+	if err := h.request(ctx, claim); err != nil {
+		return about(h.b.Slug, h.b.Backend, err)
+	}
+	if err := h.remove(ctx); err != nil {
+		return err
+	}
+	m.step(h.b.Slug, "BottleRemoved", fmt.Sprintf("removed %s", h.b.Slug))
+	return nil
+}
+
+// mayRemove asks the state, and the user when the only copy of work would go.
+func (m *Manager) mayRemove(ctx context.Context, h *hold, r RemoveRequest) (done bool, err error) {
+	action := projections.Remove
+	if r.Force {
+		action = projections.ForceRemove
+	}
+	if done, err = h.b.Can(action); done || err != nil || h.b.Private == nil {
+		return done, err
+	}
+	w := h.b.Private.Workspace
+	holds, err := onlyCopy(ctx, w)
+	if err != nil {
+		holds = fmt.Sprintf("work that cannot be compared with %s (%v)", w.Source, err)
+	}
+	if holds == "" {
+		return false, nil
+	}
+	ok, err := r.Confirm(holds)
+	if err == nil && !ok {
+		err = &Problem{Code: CodeDeclined, Slug: h.b.Slug, Backend: h.b.Backend,
+			Message: fmt.Sprintf("bottle %s is kept: its clone holds %s", h.b.Slug, holds), Next: fetchLine(w)}
+	}
+	return false, err
+}
+
+// remove carries out the open claim. It is also what settles it: the consent
+// is in the claim, and the instance is named exactly.
+func (h *hold) remove(ctx context.Context) error {
+	m := h.m
+	if h.b.Instance != nil {
+		be, err := h.backend()
+		if err != nil {
+			return h.fail(ctx, events.ActionRemove, err)
+		}
+		m.At("remove:remove")
+		q, cancel := m.bounded(ctx)
+		defer cancel()
+		if err := be.Remove(q, h.ref()); err != nil {
+			return h.notRemoved(ctx, m.unanswered(ctx, q, placeOf(h.b), err))
+		}
+		m.At("remove:removed")
+	}
+	released, err := h.releaseOwned()
+	if err != nil {
+		return h.fail(ctx, events.ActionRemove, err, err.Error())
+	}
+	err = h.outcome(ctx, append(released, &events.BottleRemoved{})...)
+	return about(h.b.Slug, h.b.Backend, err)
+}
+
+func (h *hold) notRemoved(ctx context.Context, cause error) error {
+	o, err := h.inspect(bookkeeping(ctx))
+	if err != nil {
+		return h.leaveOpen(cause, err)
+	}
+	if o.Status == "gone" || o.Status == "replaced" {
+		released, err := h.releaseOwned()
+		if err != nil {
+			return h.fail(ctx, events.ActionRemove, err, err.Error())
+		}
+		return about(h.b.Slug, h.b.Backend, h.outcome(ctx, append(released, &events.BottleRemoved{})...))
+	}
+	return h.fail(ctx, events.ActionRemove, cause, "instance "+h.b.InstanceName)
+}
+
+// releaseOwned deletes what on the host belongs to the bottle alone. Networks
+// belong to the home and go with cleanup.
+func (h *hold) releaseOwned() ([]events.Payload, error) {
+	var out []events.Payload
+	for _, r := range h.b.Resources {
+		if r.Kind != "clone" {
+			continue
+		}
+		mine := filepath.Join(h.m.Home, clonesDir, h.b.ID)
+		if !within(mine, r.Ref) {
+			return nil, fmt.Errorf("the clone %s is not in this bottle's folder %s: it is left alone", r.Ref, mine)
+		}
+		h.m.At("remove:clone")
+		if err := os.RemoveAll(mine); err != nil {
+			return nil, fmt.Errorf("delete the clone: %w", err)
+		}
+		out = append(out, &events.ResourceReleased{Kind: r.Kind, Ref: r.Ref})
+	}
+	return out, nil
+}
+
+// forget ends a bottle without asking its engine, which is gone for good.
+func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error {
+	h, err := m.take(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if h.b, err = m.load(ctx, id); err != nil {
+		return err
+	}
+	if p := h.b.Pending; p != nil && p.MachineID != m.MachineID {
+		return h.settle(ctx) // says who must settle it
+	}
+	if done, err := m.mayRemove(ctx, h, RemoveRequest{Force: true, Confirm: r.Confirm}); done || err != nil {
+		return about(h.b.Slug, h.b.Backend, err)
+	}
+	var left []string
+	if h.b.Instance != nil {
+		left = []string{fmt.Sprintf("%s instance %s (%s) at %s", h.b.Backend, h.b.InstanceName, h.b.Instance.InstanceID, h.b.Endpoint)}
+	}
+	released, err := h.releaseOwned()
+	if err != nil {
+		return about(h.b.Slug, h.b.Backend, err)
+	}
+	if err := h.record(ctx, append(released, &events.BottleRemoved{Forgotten: true, LeftBehind: left})...); err != nil {
+		return about(h.b.Slug, h.b.Backend, err)
+	}
+	m.step(h.b.Slug, "BottleRemoved", fmt.Sprintf("forgot %s", h.b.Slug))
+	return nil
+}

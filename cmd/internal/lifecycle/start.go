@@ -1,0 +1,237 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+// Start makes a new bottle as planned and runs its agent. Until the image is
+// found nothing is recorded; from then on the bottle exists, whatever fails.
+func (m *Manager) Start(ctx context.Context, p Plan, fg *Foreground) (Outcome, error) {
+	c := p.Created
+	if b, err := m.sameRequest(ctx, c); err != nil {
+		return Outcome{}, err
+	} else if b != nil {
+		return Outcome{Bottle: *b, Already: true}, nil
+	}
+	be, err := m.Backends.Open(c.Backend, c.Endpoint)
+	if err != nil {
+		return Outcome{}, err
+	}
+	lent := false
+	defer func() {
+		if !lent {
+			be.Close()
+		}
+	}()
+	if err := m.reachable(ctx, be, c); err != nil {
+		return Outcome{}, err
+	}
+	img, err := m.resolve(ctx, be, c, c.Spec.Image, backends.Pull(c.Spec.Pull))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(c.Argv) == 0 && !img.Runs {
+		return Outcome{}, usage("image %s names no command to run: give ARGV after --", c.Spec.Image)
+	}
+	id, nonce := m.NewID(), m.Nonce()
+	switch c.Workspace.Mode {
+	case workClone:
+		c.Workspace.Clone = filepath.Join(m.Home, clonesDir, id, filepath.Base(c.Workspace.Source))
+		c.Spec.DefaultUser = owner(m.Home)
+	case workBind:
+		if !c.Workspace.ReadOnly {
+			c.Spec.DefaultUser = owner(c.Workspace.Source)
+		}
+	}
+	if c.Spec.User != "" {
+		c.Spec.DefaultUser = ""
+	}
+	h, err := m.take(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	h.be, lent = be, true
+	defer h.release()
+	if same, err := h.create(ctx, id, nonce, p, c); same || err != nil {
+		return Outcome{Bottle: h.b, Already: same}, err
+	}
+	if err := h.prepare(ctx); err != nil {
+		return Outcome{Bottle: h.b}, h.fail(ctx, events.ActionStart, err)
+	}
+	if err := h.build(ctx, img, p.env); err != nil {
+		return Outcome{Bottle: h.b}, err
+	}
+	return h.run(ctx, fg)
+}
+
+// owner is the uid:gid of a folder, "" for root: an agent that writes there
+// must leave files that belong to whom the folder belongs.
+func owner(dir string) string {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	s, ok := st.Sys().(*syscall.Stat_t)
+	if !ok || s.Uid == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", s.Uid, s.Gid)
+}
+
+// reachable asks the engine a small question before the ones that may take
+// long, which have no limit of their own.
+func (m *Manager) reachable(ctx context.Context, be backends.Backend, c events.BottleCreated) error {
+	q, cancel := m.bounded(ctx)
+	defer cancel()
+	_, err := be.Find(q, backends.Labels{Home: m.Log.HomeID()}, c.InstanceName)
+	return m.unanswered(ctx, q, place{c.Backend, c.Endpoint}, err)
+}
+
+// resolve finds the image, telling of progress.
+func (m *Manager) resolve(ctx context.Context, be backends.Backend, c events.BottleCreated, ref string, pull backends.Pull) (backends.Image, error) {
+	m.At("start:image")
+	if pull == "" {
+		pull = backends.PullMissing
+	}
+	img, err := be.ResolveImage(ctx, ref, pull, func(pr backends.Progress) {
+		m.Say(Notice{Level: Progress, Slug: c.Slug, Step: "InstanceCreated", Text: pr.Detail, Progress: pr})
+	})
+	switch {
+	case errors.Is(err, backends.ErrImageNotFound):
+		return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err,
+			Next: "bot-bottle start --image NAME …, or build it first"}
+	case errors.Is(err, backends.ErrImageDenied):
+		return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err,
+			Next: "docker login"}
+	}
+	return img, err
+}
+
+// sameRequest finds the bottle that an idempotency key made before.
+func (m *Manager) sameRequest(ctx context.Context, c events.BottleCreated) (found *projections.Bottle, err error) {
+	if c.IdempotencyKey == "" {
+		return nil, nil
+	}
+	err = m.Log.View(ctx, func(v *events.View) error {
+		id, err := projections.ByIdempotencyKey(ctx, v, c.IdempotencyKey)
+		if err != nil || id == "" {
+			return err
+		}
+		b, err := projections.LoadView(ctx, v, id)
+		if err != nil {
+			return err
+		}
+		found = &b
+		return sameSpec(b, c)
+	})
+	return found, err
+}
+
+func sameSpec(b projections.Bottle, c events.BottleCreated) error {
+	if b.State == projections.Failed {
+		return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle resume " + b.Slug,
+			Message: fmt.Sprintf("idempotency key %q made bottle %s, which failed", c.IdempotencyKey, b.Slug)}
+	}
+	if b.Private != nil && b.Private.SpecDigest == c.SpecDigest {
+		return nil
+	}
+	return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle show " + b.Slug,
+		Message: fmt.Sprintf("idempotency key %q made bottle %s with another spec", c.IdempotencyKey, b.Slug)}
+}
+
+// create records the new bottle and its claim in one append. same is true
+// when the idempotency key turned out to be taken by the same request.
+func (h *hold) create(ctx context.Context, id, nonce string, p Plan, c events.BottleCreated) (same bool, err error) {
+	m := h.m
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	m.At("start:request")
+	ctx = bookkeeping(ctx)
+	err = m.Log.Update(ctx, func(tx *events.Tx) error {
+		if c.IdempotencyKey != "" {
+			other, err := projections.ByIdempotencyKey(ctx, tx, c.IdempotencyKey)
+			if err != nil {
+				return err
+			}
+			if other != "" {
+				same = true
+				if h.b, err = m.Tables.Load(ctx, tx, other); err != nil {
+					return err
+				}
+				return sameSpec(h.b, c)
+			}
+		}
+		if err := freeName(ctx, tx, &c, p.SlugIsMade); err != nil {
+			return err
+		}
+		claim := &events.ActionRequested{Action: events.ActionStart, Generation: 1, Nonce: nonce}
+		if _, err := tx.Append(ctx, id, 0, &c, claim); err != nil {
+			return err
+		}
+		h.b, err = m.Tables.Load(ctx, tx, id)
+		return err
+	})
+	if err != nil || same {
+		return same, err
+	}
+	h.claim = h.b.Pending.Version
+	m.step(h.b.Slug, "BottleCreated", fmt.Sprintf("bottle %s in %s", h.b.Slug, h.b.Backend))
+	m.At("start:requested")
+	return false, nil
+}
+
+// freeName finds a free slug and instance name, or says who holds them.
+func freeName(ctx context.Context, tx *events.Tx, c *events.BottleCreated, made bool) error {
+	base := c.Slug
+	for n := 1; ; n++ {
+		c.Slug = numbered(base, n)
+		c.InstanceName = InstancePrefix + c.Slug
+		err := projections.CheckName(ctx, tx, c.Slug, c.Backend, c.Endpoint, c.InstanceName)
+		var taken *projections.NameTaken
+		if !made || !errors.As(err, &taken) {
+			return err
+		}
+	}
+}
+
+// prepare makes on the host what the instance will mount.
+func (h *hold) prepare(ctx context.Context) error {
+	if h.b.Private == nil {
+		return nil
+	}
+	if err := makeSources(h.b.Private.Mounts); err != nil {
+		return err
+	}
+	w := h.b.Private.Workspace
+	if w.Mode != workClone || exists(w.Clone) && h.b.Instance != nil {
+		return nil
+	}
+	clone := projections.Resource{Kind: "clone", Ref: w.Clone}
+	if err := h.createResource(ctx, clone.Kind, clone.Ref); err != nil {
+		return err
+	}
+	h.m.At("start:clone")
+	h.m.step(h.b.Slug, "ResourceCreated", fmt.Sprintf("clone %s at %.12s", w.Source, w.Commit))
+	return makeClone(ctx, w)
+}
+
+// createResource records that something besides the instance is about to be
+// made, once.
+func (h *hold) createResource(ctx context.Context, kind, ref string) error {
+	for _, r := range h.b.Resources {
+		if r.Kind == kind && r.Ref == ref {
+			return nil
+		}
+	}
+	return h.record(ctx, &events.ResourceCreated{Kind: kind, Ref: ref})
+}

@@ -1,0 +1,102 @@
+package lifecycle
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// unpacker writes a guest's tar stream below one folder of the host.
+type unpacker struct {
+	root  *os.Root
+	name  string // what the top entry is called here
+	say   func(string)
+	bytes int64
+}
+
+// run unpacks r. The stream's first path element, whatever the guest called
+// it, becomes name. os.Root makes sure that no entry leaves the folder, also
+// not through a link that an earlier entry made.
+func (u *unpacker) run(r io.Reader) error {
+	tr := tar.NewReader(r)
+	for {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(h, tr); err != nil {
+			return err
+		}
+	}
+}
+
+func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
+	inside := path.Clean("/" + h.Name)
+	_, rest, _ := strings.Cut(inside[1:], "/")
+	p := path.Join(u.name, rest)
+	mode := fs.FileMode(h.Mode) & 0o777 // no setuid from a guest
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := u.root.MkdirAll(p, mode|0o700); err != nil {
+			return fmt.Errorf("folder %s: %w", p, err)
+		}
+	case tar.TypeReg:
+		return u.file(p, mode, r)
+	case tar.TypeSymlink:
+		if to := path.Join("/", path.Dir(p), h.Linkname); path.IsAbs(h.Linkname) || !below(u.name, path.Join(path.Dir(p), h.Linkname)) {
+			u.say(fmt.Sprintf("left out: the link %s leads out of the copy, to %s", p, to))
+			return nil
+		}
+		if err := u.clear(p); err != nil {
+			return err
+		}
+		return u.root.Symlink(h.Linkname, p)
+	case tar.TypeLink:
+		_, rest, _ := strings.Cut(path.Clean("/" + h.Linkname)[1:], "/")
+		if err := u.clear(p); err != nil {
+			return err
+		}
+		return u.root.Link(path.Join(u.name, rest), p)
+	default:
+		u.say(fmt.Sprintf("left out: %s is no file, folder or link", p))
+	}
+	return nil
+}
+
+// below says whether a clean relative path stays at or under top.
+func below(top, p string) bool { return p == top || strings.HasPrefix(p, top+"/") }
+
+func (u *unpacker) file(p string, mode fs.FileMode, r io.Reader) error {
+	if dir := path.Dir(p); dir != "." {
+		if err := u.root.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("folder of %s: %w", p, err)
+		}
+	}
+	if err := u.clear(p); err != nil {
+		return err
+	}
+	f, err := u.root.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return fmt.Errorf("file %s: %w", p, err)
+	}
+	n, err := io.Copy(f, r)
+	u.bytes += n
+	return errors.Join(err, f.Close())
+}
+
+// clear makes way for a file. A link is removed, never written through; a
+// folder in the way is an error.
+func (u *unpacker) clear(p string) error {
+	if err := u.root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("replace %s: %w", p, err)
+	}
+	return nil
+}

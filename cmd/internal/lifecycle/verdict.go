@@ -1,0 +1,169 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+// verdict says which events bring the log in line with what the engine sees
+// of a bottle that nobody acts on. It is pure: none when they agree.
+// rebooted says that the machine was started anew since the bottle was.
+func verdict(b projections.Bottle, o backends.Observation, rebooted bool) []events.Payload {
+	if b.Instance == nil || b.State == projections.Removed {
+		return nil
+	}
+	observed := func() []events.Payload {
+		if b.Observed == string(o.Status) {
+			return nil
+		}
+		return []events.Payload{&events.BottleObserved{Status: string(o.Status), Expected: string(b.State), Detail: oneLine(o.Detail)}}
+	}
+	switch o.Status {
+	case backends.StatusGone, backends.StatusReplaced:
+		if b.State == projections.Lost {
+			return nil
+		}
+		return observed()
+	case backends.StatusPaused, backends.StatusUnresponsive:
+		return observed()
+	case backends.StatusRunning:
+		switch b.State {
+		case projections.Running:
+			if b.Observed != "" {
+				return observed() // it answers again
+			}
+			return nil
+		case projections.Lost:
+			return observed()
+		}
+		return []events.Payload{&events.BottleStarted{Generation: b.Generation, Action: "observed"}}
+	case backends.StatusCreated, backends.StatusStopped:
+		switch b.State {
+		case projections.Lost:
+			return observed()
+		case projections.Running:
+			return ended(b.Generation, o, rebooted)
+		}
+	}
+	return nil
+}
+
+// ended is what is recorded when the main process ended by itself or behind
+// our back.
+func ended(generation int, o backends.Observation, rebooted bool) []events.Payload {
+	reason := whyEnded(o, rebooted)
+	stopped := &events.BottleStopped{Generation: generation, Reason: reason, ExitCode: o.ExitCode}
+	if reason == events.ReasonEngine {
+		return []events.Payload{stopped}
+	}
+	return []events.Payload{
+		&events.AgentExited{Source: "engine", ExitCode: o.ExitCode, ExitedAt: o.EndedAt.UTC(), OOM: o.OOMKilled},
+		stopped,
+	}
+}
+
+// Exit codes of a process that another one ended: 128 plus SIGTERM or SIGKILL.
+const (
+	exitTerm = 128 + 15
+	exitKill = 128 + 9
+)
+
+// whyEnded tells "it ended" from "it was ended". An agent that kills itself
+// with TERM or KILL looks like the latter; no engine tells them apart.
+func whyEnded(o backends.Observation, rebooted bool) string {
+	switch {
+	case o.OOMKilled:
+		return events.ReasonOutOfMemory
+	case rebooted || o.ExitCode == nil:
+		return events.ReasonEngine
+	case *o.ExitCode == 0:
+		return events.ReasonAgentExited
+	case *o.ExitCode == exitTerm || *o.ExitCode == exitKill:
+		return events.ReasonEngine
+	}
+	return events.ReasonCrashed
+}
+
+// reconcile asks the engine about the bottle and records what it says where
+// the log says otherwise. A bottle that has no instance is not asked about.
+func (h *hold) reconcile(ctx context.Context) (backends.Observation, error) {
+	o := backends.Observation{Status: backends.StatusGone}
+	if h.b.Instance == nil || h.b.State == projections.Removed {
+		return o, nil
+	}
+	o, err := h.inspect(ctx)
+	if err != nil {
+		return o, err
+	}
+	evs := verdict(h.b, o, h.m.rebooted(h.b))
+	if len(evs) == 0 {
+		return o, nil
+	}
+	return o, h.record(ctx, evs...)
+}
+
+// inspect asks about the instance. That it is gone is believed only of the
+// engine that made it.
+func (h *hold) inspect(ctx context.Context) (backends.Observation, error) {
+	be, err := h.backend()
+	if err != nil {
+		return backends.Observation{}, err
+	}
+	return h.m.inspect(ctx, be, h.b)
+}
+
+func (m *Manager) inspect(ctx context.Context, be backends.Backend, b projections.Bottle) (backends.Observation, error) {
+	q, cancel := m.bounded(ctx)
+	defer cancel()
+	o, err := be.Inspect(q, m.refOf(b))
+	if err != nil {
+		return o, m.unanswered(ctx, q, placeOf(b), err)
+	}
+	if o.Status == backends.StatusGone || o.Status == backends.StatusReplaced {
+		err = m.sameEngine(ctx, be, b)
+	}
+	return o, err
+}
+
+// sameEngine makes sure that the engine at the recorded address is the one
+// that was recorded. The same socket can be another engine tomorrow.
+func (m *Manager) sameEngine(ctx context.Context, be backends.Backend, b projections.Bottle) error {
+	if b.Instance == nil || b.Instance.EngineID == "" {
+		return nil
+	}
+	q, cancel := m.bounded(ctx)
+	defer cancel()
+	e, err := be.Probe(q)
+	if err != nil {
+		return m.unanswered(ctx, q, placeOf(b), err)
+	}
+	if e.ID != "" && e.ID != b.Instance.EngineID {
+		return &backends.Unavailable{Backend: b.Backend, Endpoint: b.Endpoint,
+			Why:  fmt.Sprintf("this is not the recorded engine: %s answers with id %s, the bottle was made by %s", b.Endpoint, e.ID, b.Instance.EngineID),
+			Hint: "start the engine that made it, or, when that is gone for good: bot-bottle rm --forget " + b.Slug}
+	}
+	return nil
+}
+
+// unanswered turns our own time limit into "the engine did not answer"; the
+// caller's cancellation stays what it is.
+func (m *Manager) unanswered(ctx, question context.Context, p place, err error) error {
+	if err != nil && ctx.Err() == nil && errors.Is(question.Err(), context.DeadlineExceeded) {
+		return &backends.Unavailable{Backend: p.backend, Endpoint: p.endpoint,
+			Why: fmt.Sprintf("the engine did not answer within %s", m.EngineTimeout), Hint: "bot-bottle doctor"}
+	}
+	return err
+}
+
+// rebooted says whether this machine was started anew since the bottle was.
+func (m *Manager) rebooted(b projections.Bottle) bool {
+	return b.StartedBoot != "" && m.BootID != "" && b.StartedOn == m.MachineID && b.StartedBoot != m.BootID
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,136 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/events"
+)
+
+// Workspace modes, as recorded.
+const (
+	workNone  = "none"
+	workBind  = "bind"
+	workClone = "clone"
+)
+
+// planWorkspace reads --workspace and --clone. For a bind it returns the
+// mounts that come with it.
+func (m *Manager) planWorkspace(ctx context.Context, cwd, bind, clone string) (events.Workspace, []events.Mount, error) {
+	switch {
+	case bind != "" && clone != "":
+		return events.Workspace{}, nil, usage("--workspace and --clone exclude each other")
+	case clone != "":
+		w, err := m.planClone(ctx, cwd, clone)
+		return w, nil, err
+	case bind == "":
+		return events.Workspace{Mode: workNone}, nil, nil
+	}
+	spec, ro := strings.CutSuffix(bind, ":ro")
+	dir, err := m.hostPath(cwd, spec)
+	if err == nil {
+		err = mustBeDir(dir)
+	}
+	if err != nil {
+		return events.Workspace{}, nil, &Problem{Code: CodeUsage, Message: "--workspace " + bind, Err: err}
+	}
+	w := events.Workspace{Mode: workBind, Source: dir, Target: dir, ReadOnly: ro}
+	guards, err := gitMounts(dir, ro)
+	return w, guards, err
+}
+
+func mustBeDir(p string) error {
+	st, err := os.Stat(p)
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s is not a folder", p)
+	}
+	return err
+}
+
+// guarded are the parts of a git directory that make git on the host run
+// what stands in them. In a writable work tree a guest must not write them.
+var guarded = []string{"config", "hooks", "info"}
+
+// gitMounts lays the guards over the git directory of a work tree: the
+// directory onto itself, so that it cannot be renamed away, and its guarded
+// parts read-only. A linked work tree brings its common directory.
+func gitMounts(dir string, readOnly bool) ([]events.Mount, error) {
+	dot := filepath.Join(dir, ".git")
+	st, err := os.Lstat(dot)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		if readOnly {
+			return nil, nil
+		}
+		return guardMounts(dot)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, usage("--workspace %s: its .git is neither a folder nor a file", dir)
+	}
+	common, err := commonGitDir(dot)
+	if err != nil {
+		return nil, &Problem{Code: CodeUsage, Message: "--workspace " + dir + ": its .git file", Err: err}
+	}
+	if readOnly {
+		return []events.Mount{{Source: common, Target: common, ReadOnly: true}}, nil
+	}
+	guards, err := guardMounts(common)
+	// the pointer itself must go on pointing there
+	return append(guards, events.Mount{Source: dot, Target: dot, ReadOnly: true, Guard: true}), err
+}
+
+func guardMounts(git string) ([]events.Mount, error) {
+	out := []events.Mount{{Source: git, Target: git, Guard: true}}
+	for _, part := range guarded {
+		p := filepath.Join(git, part)
+		st, err := os.Lstat(p)
+		switch {
+		case os.IsNotExist(err) && part == "config":
+			continue // not a repository that git would read
+		case os.IsNotExist(err):
+			// An absent folder would be the guest's to make: start makes it.
+		case err != nil:
+			return nil, fmt.Errorf("guard %s: %w", p, err)
+		case st.Mode()&os.ModeSymlink != 0:
+			return nil, usage("%s is a link, which cannot be guarded: use --clone", p)
+		}
+		out = append(out, events.Mount{Source: p, Target: p, ReadOnly: true, Guard: true})
+	}
+	return out, nil
+}
+
+// commonGitDir reads the .git file of a linked work tree (gitrepository-layout:
+// "gitdir: PATH", and there a file commondir with a path relative to it).
+func commonGitDir(dotFile string) (string, error) {
+	b, err := os.ReadFile(dotFile)
+	if err != nil {
+		return "", err
+	}
+	dir, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
+	if !ok {
+		return "", fmt.Errorf("it does not say gitdir")
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(dotFile), dir)
+	}
+	b, err = os.ReadFile(filepath.Join(dir, "commondir"))
+	if os.IsNotExist(err) {
+		return filepath.Clean(dir), mustBeDir(dir) // a submodule: it has its own
+	}
+	if err != nil {
+		return "", err
+	}
+	common := strings.TrimSpace(string(b))
+	if !filepath.IsAbs(common) {
+		common = filepath.Join(dir, common)
+	}
+	return filepath.Clean(common), mustBeDir(common)
+}
