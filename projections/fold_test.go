@@ -267,3 +267,19 @@ func TestLivesReachEverything(t *testing.T) {
 	}
 	t.Log(seen)
 }
+
+// TestCopiesGoTheirOwnWays forks a bottle: what one copy learns the other
+// must not.
+func TestCopiesGoTheirOwnWays(t *testing.T) {
+	made := func(ref string) events.Payload { return &events.ResourceCreated{Kind: "volume", Ref: ref} }
+	b := bottle(t)
+	for _, ref := range []string{"1", "2", "3", "4", "5", "6"} {
+		one, two := b, b
+		apply(t, &one, made("x"), &events.BottleLabelled{Set: map[string]string{"k": "one"}}, &events.ResourceReleased{Kind: "volume", Ref: "1"})
+		apply(t, &two, made("y"), &events.BottleLabelled{Set: map[string]string{"k": "two"}})
+		if got := one.Resources[len(one.Resources)-1].Ref + one.Labels["k"] + two.Resources[len(two.Resources)-1].Ref + two.Labels["k"] + b.Labels["k"]; got != "xoneytwov" {
+			t.Fatalf("with %d resources: %s", len(b.Resources), got)
+		}
+		apply(t, &b, made(ref))
+	}
+}
