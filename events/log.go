@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/uuid"
-	"modernc.org/sqlite"
 
 	"gitea.dideric.is/didericis/bot-bottle/migrations"
 )
@@ -23,174 +19,170 @@ import (
 // program owns that name there.
 const FileName = "log.db"
 
-// Options say how to open a log for writing.
+// Options say how to open a log for writing. Only Home is needed.
 type Options struct {
-	Home      string // folder; made when missing
+	// Home is the folder of the log; made when missing.
+	Home string
+	// Projector keeps tables in step with the log. Without one a log can only
+	// be written to that never had one.
 	Projector Projector
-	Origin    Origin
-	Now       func() time.Time
-	Salt      io.Reader     // 16 random bytes an erasable part; nil: crypto/rand
-	NewID     func() string // for the home; nil: UUIDv7
-	Wait      time.Duration // longest wait for the writers' turn; 0: 10 s
+	// Origin is written with every event.
+	Origin Origin
+	// Now is the clock; nil: the system's.
+	Now func() time.Time
+	// Salt gives 16 random bytes an erasable part; nil: crypto/rand.
+	Salt io.Reader
+	// NewID makes the id of a new home, a UUIDv7; nil: made at random.
+	NewID func() string
+	// Wait is how long a writer waits for its turn; 0: 10 seconds.
+	Wait time.Duration
+	// FileSystem names the file system of a folder when a log is not safe on
+	// it, and is "" for all others; nil: the system is asked.
+	FileSystem func(dir string) (kind string, err error)
 }
 
 // Projector folds appended events into tables, inside the append transaction.
 type Projector interface {
-	// Revision is the fold's; a file with a newer one is not written to.
+	// Revision numbers the meaning of the fold. It is stored: a program with
+	// an older one refuses to write.
 	Revision() int
-	// Project folds events that were just appended.
+	// Project folds events that were just appended. Its error undoes them.
 	Project(ctx context.Context, tx *Tx, appended []Event) error
-	// Rebuild folds the whole log anew.
+	// Rebuild folds the whole log anew: after an older revision, and after a
+	// log was restored.
 	Rebuild(ctx context.Context, tx *Tx) error
 }
 
-// Log is an open log that can be appended to.
+// Log is an open log that can be appended to. It is safe for concurrent use.
 type Log struct {
-	o      Options
-	db     *sql.DB
-	conn   *sql.Conn // the writer's
-	homeID string
-	next   *flock.Flock // who writes next
-	turn   *flock.Flock // who writes now
+	o        Options
+	home     string // absolute
+	path     string
+	homeID   string
+	revision int64
+	origin   []byte
+	turns    turnstile
+	mine     chan struct{} // holds one token: who has it may use conn
+
+	db   *sql.DB
+	conn *sql.Conn // the writer's own
+	stmt statements
+	ro   *sql.DB // for View
 }
 
-func init() {
-	// with POSIX locks, closing any other descriptor of the file drops ours
-	if _, err := sqlite.OFDLocking(true); err != nil && !errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
-		panic(err)
-	}
-}
-
-func dsn(path string, ro bool) string {
-	q := "?_pragma=busy_timeout(10000)&_pragma=recursive_triggers(1)&_pragma=trusted_schema(0)"
-	if ro {
-		q += "&mode=ro"
-	} else {
-		q += "&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
-	}
-	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + q
-}
-
-// Open opens a home's log for writing and makes both when they are missing.
+// Open opens the log of a home for writing, and makes both when they are
+// missing. A log of an older schema or fold is brought up to date.
+//
+// Errors are *[Unsafe], *[Foreign], *[Damaged], *[Newer], *[Busy] and
+// *[Unwritable]; with the first four nothing was touched.
 func Open(ctx context.Context, o Options) (*Log, error) {
+	home, err := filepath.Abs(o.Home)
+	if err != nil {
+		return nil, fmt.Errorf("find the home %s: %w", o.Home, err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Salt == nil {
 		o.Salt = rand.Reader
 	}
 	if o.NewID == nil {
 		o.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
-	if err := os.MkdirAll(o.Home, 0o700); err != nil {
-		return nil, fmt.Errorf("make the home: %w", err)
+	if o.Wait == 0 {
+		o.Wait = 10 * time.Second
 	}
-	l := &Log{o: o, next: lockFile(o.Home, "log.next"), turn: lockFile(o.Home, "log.turn")}
-	var err error
-	if l.db, err = sql.Open("sqlite", dsn(l.Path(), false)); err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+	if o.FileSystem == nil {
+		o.FileSystem = unsafeKind
 	}
-	if err := l.open(ctx); err != nil {
-		l.db.Close()
+	path := filepath.Join(home, FileName)
+	l := &Log{o: o, home: home, path: path, mine: make(chan struct{}, 1),
+		turns: turnstile{home: home, path: path, wait: o.Wait}}
+	if o.Projector != nil {
+		l.revision = int64(o.Projector.Revision())
+	}
+	if l.ro, err = database(path, read); err != nil {
 		return nil, err
 	}
+	l.ro.SetMaxOpenConns(mostViews)
+	if l.origin, err = marshal(o.Origin); err != nil {
+		return nil, fmt.Errorf("encode the origin: %w", err)
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, with(err, l.Close())
+	}
+	l.mine <- struct{}{}
 	return l, nil
 }
 
-func lockFile(home, name string) *flock.Flock {
-	return flock.New(filepath.Join(home, name), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-}
+// mostViews bounds how many views of one process are open at once.
+const mostViews = 4
+
+// errUnready says that a log is missing or must be brought up to date.
+var errUnready = errors.New("the log is not ready")
 
 func (l *Log) open(ctx context.Context) error {
-	first := lockFile(l.o.Home, "log.open")
-	if err := first.Lock(); err != nil {
-		return fmt.Errorf("lock the log's opening: %w", err)
-	}
-	defer first.Close()
-	f, err := os.OpenFile(l.Path(), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
-	}
-	f.Close()
-	var version int
-	if err := l.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return fmt.Errorf("open the log: %w", err)
-	}
-	if version < migrations.Latest {
-		if _, err := l.db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-			return err
-		}
-		if err := migrations.Apply(ctx, l.db); err != nil {
-			return err
-		}
-	}
-	if l.conn, err = l.db.Conn(ctx); err != nil {
+	if err := l.prepareFolder(); err != nil {
 		return err
 	}
-	return l.identify(ctx)
+	err := l.connect(ctx)
+	if errors.Is(err, errUnready) {
+		err = l.firstOpen(ctx)
+	}
+	return explain(l.path, err)
 }
 
-func (l *Log) identify(ctx context.Context) error {
-	err := l.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'home_id'").Scan(&l.homeID)
-	if errors.Is(err, sql.ErrNoRows) {
-		l.homeID = l.o.NewID()
-		_, err = l.conn.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('home_id', ?)", l.homeID)
-	}
+// connect opens the file when there is nothing to be done to it first.
+func (l *Log) connect(ctx context.Context) (err error) {
+	h, err := readHeader(l.path)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(l.o.Home, "home-id"), []byte(l.homeID+"\n"), 0o600)
-}
-
-// HomeID is the id that labels carry in engines.
-func (l *Log) HomeID() string { return l.homeID }
-
-// Path is the log's file.
-func (l *Log) Path() string { return filepath.Join(l.o.Home, FileName) }
-
-// Close closes the file.
-func (l *Log) Close() error {
-	return errors.Join(l.conn.Close(), l.db.Close(), l.next.Close(), l.turn.Close())
-}
-
-// Update runs f in one immediate transaction, behind the writers' turnstile.
-// What f returns as an error undoes all of it.
-func (l *Log) Update(ctx context.Context, f func(*Tx) error) (err error) {
-	if err := l.next.Lock(); err != nil {
-		return err
-	}
-	if err := l.turn.Lock(); err != nil {
-		l.next.Unlock()
-		return err
-	}
-	l.next.Unlock()
-	defer l.turn.Unlock()
-	if _, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	done := false
-	defer func() {
-		if !done {
-			l.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	if l.db == nil {
+		if l.db, err = database(l.path, write); err != nil {
+			return err
 		}
-	}()
-	if err := f(&Tx{log: l, View: View{q: l.conn}}); err != nil {
+	}
+	if l.conn == nil {
+		if l.conn, err = l.db.Conn(ctx); err != nil {
+			return fmt.Errorf("open the log: %w", err)
+		}
+	}
+	s, err := readState(ctx, l.conn)
+	if err != nil {
 		return err
 	}
-	if _, err := l.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if err := s.newer(l.path, l.revision); err != nil {
+		return err
 	}
-	done = true
+	if !h.wal || s.schema < migrations.Latest || s.revision < l.revision {
+		return errUnready
+	}
+	if l.homeID, err = l.identify(s.homeID); err != nil {
+		return err
+	}
+	if l.stmt.begin == nil {
+		return l.stmt.prepare(ctx, l.conn)
+	}
 	return nil
 }
 
-// View runs f in one read transaction.
-func (l *Log) View(ctx context.Context, f func(*View) error) error {
-	return view(ctx, l.db, f)
-}
+// HomeID is the id (UUIDv7) that our labels carry in every engine.
+func (l *Log) HomeID() string { return l.homeID }
 
-func view(ctx context.Context, db *sql.DB, f func(*View) error) error {
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
+// Path is the log's file, absolute.
+func (l *Log) Path() string { return l.path }
+
+// Close closes the file. What was committed is on disk long before.
+func (l *Log) Close() error {
+	var errs []error
+	if l.conn != nil {
+		errs = append(errs, l.conn.Close())
 	}
-	defer tx.Rollback()
-	return f(&View{q: tx})
+	for _, db := range []*sql.DB{l.ro, l.db} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
 }

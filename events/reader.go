@@ -4,39 +4,147 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"gitea.dideric.is/didericis/bot-bottle/migrations"
 )
 
-// ErrNoLog says that a home has no log: nothing was ever recorded there.
-var ErrNoLog = errors.New("there is no log")
+// AnyRevision opens a log for reading whatever fold made its tables: its
+// events can be read then, the tables must not be.
+const AnyRevision = -1
 
-// Reader is an open log that can only be read.
+// Reader is an open log that can only be read. It is safe for concurrent use.
 type Reader struct {
-	db *sql.DB
+	path     string
+	homeID   string
+	revision int64
+	db       *sql.DB
+	// Where SQLite cannot lock, because the folder is read-only, a view is
+	// good only if the file is the same before and after it.
+	unlocked bool
 }
 
-// OpenReader opens a home's log for reading. It creates nothing.
+// OpenReader opens the log of a home for reading. It changes nothing; where
+// there is no log it is [ErrNoLog] and none is made. With [AnyRevision] the
+// tables may be those of another fold.
+//
+// Errors are *[Older] when the log must be opened for writing once, *[Newer],
+// *[Foreign], *[Damaged] and *[Busy]. It is on the path of every list, so it
+// asks for no more than what tells a log that is in order.
 func OpenReader(ctx context.Context, home string, revision int) (*Reader, error) {
-	path := filepath.Join(home, FileName)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, ErrNoLog
-	}
-	db, err := sql.Open("sqlite", dsn(path, true))
+	home, err := filepath.Abs(home)
 	if err != nil {
+		return nil, fmt.Errorf("find the home %s: %w", home, err)
+	}
+	r := &Reader{path: filepath.Join(home, FileName), revision: int64(revision)}
+	if r.db, err = database(r.path, read); err != nil {
 		return nil, err
 	}
-	return &Reader{db: db}, nil
+	if err = r.check(ctx); err == nil {
+		return r, nil
+	}
+	// Something is out of order: find out what, and read without locks where
+	// that is all the folder allows.
+	closing := r.Close()
+	if _, bad := readHeader(r.path); errors.Is(bad, errUnready) {
+		return nil, ErrNoLog
+	} else if bad != nil {
+		return nil, bad
+	}
+	if c := primary(err); c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_READONLY {
+		if err := r.withoutLocks(ctx, err); err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
+	return nil, with(explain(r.path, err), closing)
 }
 
-// View runs f in one read transaction.
-func (r *Reader) View(ctx context.Context, f func(*View) error) error { return view(ctx, r.db, f) }
-
-// HomeID is the id that labels carry in engines.
-func (r *Reader) HomeID() (id string, err error) {
-	err = r.db.QueryRow("SELECT value FROM meta WHERE key = 'home_id'").Scan(&id)
-	return id, err
+// check reads what the log says about itself, in a transaction of its own.
+func (r *Reader) check(ctx context.Context) error {
+	return view(ctx, r.db, r.path, func(v *View) error {
+		s, err := readState(ctx, v.conn)
+		if err != nil {
+			return err
+		}
+		want := r.revision
+		if want == AnyRevision {
+			want = s.revision
+		}
+		if err := s.newer(r.path, want); err != nil {
+			return err
+		}
+		switch {
+		case s.schema < migrations.Latest:
+			return &Older{Path: r.path, What: "schema", Have: s.schema, Need: migrations.Latest}
+		case s.revision < want:
+			return &Older{Path: r.path, What: "fold", Have: s.revision, Need: want}
+		case s.homeID == "":
+			return &Damaged{Path: r.path, Why: "it does not say whose it is"}
+		}
+		r.homeID = s.homeID
+		return nil
+	})
 }
+
+// withoutLocks opens a log that was closed cleanly in a folder where nothing
+// can be written, not even SQLite's locks. With a live WAL that would
+// silently leave out the latest events.
+func (r *Reader) withoutLocks(ctx context.Context, cause error) (err error) {
+	if _, err := r.fingerprint(); err != nil {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	if r.db, err = database(r.path, immutable); err != nil {
+		return err
+	}
+	r.db.SetMaxIdleConns(0) // such a connection keeps pages that may be stale
+	r.unlocked = true
+	if err := r.check(ctx); err != nil {
+		return with(err, r.Close())
+	}
+	return nil
+}
+
+// fingerprint changes whenever the file does. A WAL with something in it is
+// an error.
+func (r *Reader) fingerprint() (string, error) {
+	if st, err := os.Stat(r.path + "-wal"); err == nil && st.Size() > 0 {
+		return "", fmt.Errorf("the log %s was not closed cleanly, or is in use, and its folder is read-only: make the folder writable, or use the account that writes it", r.path)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("look at the log: %w", err)
+	}
+	st, err := os.Stat(r.path)
+	if err != nil {
+		return "", fmt.Errorf("look at the log: %w", err)
+	}
+	return fmt.Sprint(st.Size(), st.ModTime().UnixNano()), nil
+}
+
+// View runs f in one transaction that only reads.
+func (r *Reader) View(ctx context.Context, f func(v *View) error) error {
+	if !r.unlocked {
+		return view(ctx, r.db, r.path, f)
+	}
+	before, err := r.fingerprint()
+	if err != nil {
+		return err
+	}
+	err = view(ctx, r.db, r.path, f)
+	if after, e := r.fingerprint(); e != nil {
+		return e
+	} else if after != before {
+		return &Busy{Path: r.path}
+	}
+	return err
+}
+
+// HomeID is the id (UUIDv7) that our labels carry in every engine.
+func (r *Reader) HomeID() string { return r.homeID }
 
 // Close closes the file.
 func (r *Reader) Close() error { return r.db.Close() }

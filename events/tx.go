@@ -9,173 +9,136 @@ import (
 	"time"
 )
 
-// View reads the log and the projections in one transaction.
-type View struct {
-	q interface {
-		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-		QueryRowContext(context.Context, string, ...any) *sql.Row
-		ExecContext(context.Context, string, ...any) (sql.Result, error)
-	}
-}
-
-// Tx is a writing transaction.
+// Tx is a transaction that writes. It is valid inside [Log.Update] only, and
+// for one goroutine.
 type Tx struct {
 	View
-	log *Log
+	log    *Log
+	state  state
+	failed error // of an append that was begun
 }
 
-// Conflict says that a stream has another version than expected.
-type Conflict struct {
-	Stream         string
-	Expected, Have int64
-}
+const (
+	insertEvent   = "INSERT INTO events (seq, bottle_id, version, type, time, data, origin, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+	insertPrivate = "INSERT INTO erasable (seq, salt, data) VALUES (?, ?, ?)"
+	saltSize      = 16 // bytes
+)
 
-func (c *Conflict) Error() string {
-	return fmt.Sprintf("stream %s is at version %d, not %d", c.Stream, c.Have, c.Expected)
-}
-
-// Query is for projections.
-func (v *View) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return v.q.QueryContext(ctx, q, args...)
-}
-
-// QueryRow is for projections.
-func (v *View) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
-	return v.q.QueryRowContext(ctx, q, args...)
-}
-
-// Exec is for projections.
-func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
-	return tx.q.ExecContext(ctx, q, args...)
-}
-
-// Head is the greatest seq, 0 in an empty log.
-func (v *View) Head(ctx context.Context) (seq int64, err error) {
-	err = v.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&seq)
-	return seq, err
-}
-
-// Stream reads a stream from its first event.
-func (v *View) Stream(ctx context.Context, id string) ([]Event, error) {
-	return v.StreamAfter(ctx, id, 0)
-}
-
-// StreamAfter reads a stream's events after a version.
-func (v *View) StreamAfter(ctx context.Context, id string, version int64) (out []Event, err error) {
-	rows, err := v.Query(ctx, columns+" WHERE e.bottle_id = ? AND e.version > ? ORDER BY e.version", id, version)
-	if err != nil {
-		return nil, err
+func (tx *Tx) readHead(ctx context.Context) error {
+	if err := tx.log.stmt.schema.QueryRowContext(ctx).Scan(&tx.state.schema); err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
 	}
-	err = scan(rows, func(e Event) error { out = append(out, e); return nil })
-	return out, err
+	return tx.state.scan(tx.log.stmt.state.QueryRowContext(ctx))
 }
 
-const columns = "SELECT e.seq, e.bottle_id, e.version, e.type, e.time, e.data, e.origin, e.digest, r.salt, r.data FROM events e LEFT JOIN erasable r ON r.seq = e.seq"
-
-func scan(rows *sql.Rows, f func(Event) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		var e Event
-		var ms int64
-		if err := rows.Scan(&e.Seq, &e.Stream, &e.Version, &e.Type, &ms, &e.Data, &e.Origin, &e.Digest, &e.Salt, &e.Erasable); err != nil {
-			return err
-		}
-		e.Time = time.UnixMilli(ms).UTC()
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// Filter selects events; zero fields select all.
-type Filter struct {
-	Streams            []string
-	Types              []string
-	AfterSeq, UntilSeq int64
-	Since, Until       time.Time
-	Limit              int
-}
-
-// Scan calls f with the selected events in the log's order.
-func (v *View) Scan(ctx context.Context, fl Filter, f func(Event) error) error {
-	q, args := columns+" WHERE e.seq > ?", []any{fl.AfterSeq}
-	in := func(col string, vals []string) {
-		if len(vals) == 0 {
-			return
-		}
-		q += " AND " + col + " IN (''"
-		for _, s := range vals {
-			q += ", ?"
-			args = append(args, s)
-		}
-		q += ")"
-	}
-	in("e.bottle_id", fl.Streams)
-	in("e.type", fl.Types)
-	if fl.UntilSeq > 0 {
-		q, args = q+" AND e.seq <= ?", append(args, fl.UntilSeq)
-	}
-	if !fl.Since.IsZero() {
-		q, args = q+" AND e.time >= ?", append(args, fl.Since.UnixMilli())
-	}
-	if !fl.Until.IsZero() {
-		q, args = q+" AND e.time <= ?", append(args, fl.Until.UnixMilli())
-	}
-	q += " ORDER BY e.seq"
-	if fl.Limit > 0 {
-		q, args = q+" LIMIT ?", append(args, fl.Limit)
-	}
-	rows, err := v.Query(ctx, q, args...)
-	if err != nil {
+// verify refuses to go on when another process changed, since the log was
+// opened, what this one takes for given.
+func (tx *Tx) verify() error {
+	if err := tx.state.newer(tx.path, tx.log.revision); err != nil {
 		return err
 	}
-	return scan(rows, f)
+	if tx.state.homeID != tx.log.homeID {
+		return &Foreign{Path: tx.path, Why: "it became the log of home " + tx.state.homeID + " while it was open"}
+	}
+	return nil
 }
 
-// Append adds payloads to a stream whose version is expected and projects
-// them in the same transaction.
+// Append adds events to a stream whose version is expected to be the given
+// one (0: there is no such stream yet), and has them projected. If it is not,
+// the error is *[Conflict] and nothing was done. All events of one call have
+// the same time.
 func (tx *Tx) Append(ctx context.Context, stream string, expected int64, payloads ...Payload) ([]Event, error) {
-	var have int64
-	if err := tx.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM events WHERE bottle_id = ?", stream).Scan(&have); err != nil {
+	if err := tx.usable(ctx); err != nil {
 		return nil, err
 	}
-	if have != expected {
-		return nil, &Conflict{Stream: stream, Expected: expected, Have: have}
+	ctx = detached(ctx)
+	var have sql.NullInt64
+	if err := tx.log.stmt.version.QueryRowContext(ctx, stream).Scan(&have); err != nil {
+		return nil, fmt.Errorf("read the version of stream %s: %w", stream, err)
 	}
-	head, err := tx.Head(ctx)
+	if have.Int64 != expected {
+		return nil, &Conflict{Stream: stream, Expected: expected, Have: have.Int64}
+	}
+	if len(payloads) == 0 {
+		return nil, nil
+	}
+	appended, err := tx.append(ctx, stream, expected, payloads)
+	if err == nil && tx.log.o.Projector != nil {
+		err = tx.log.o.Projector.Project(ctx, tx, appended)
+	}
 	if err != nil {
+		tx.failed = err
 		return nil, err
 	}
-	origin, err := marshal(tx.log.o.Origin)
-	if err != nil {
-		return nil, err
-	}
+	return appended, nil
+}
+
+func (tx *Tx) append(ctx context.Context, stream string, version int64, payloads []Payload) ([]Event, error) {
 	now := time.UnixMilli(tx.log.o.Now().UnixMilli()).UTC()
 	out := make([]Event, len(payloads))
 	for i, p := range payloads {
-		e := Event{Seq: head + int64(i) + 1, Stream: stream, Version: expected + int64(i) + 1, Type: p.EventType(), Time: now, Origin: origin}
+		version++
+		e := Event{Seq: tx.state.head + 1, Stream: stream, Version: version, Type: p.EventType(), Time: now, Origin: tx.log.origin}
+		if New(e.Type) == nil {
+			return nil, &UnknownType{Type: e.Type, Seq: e.Seq}
+		}
+		var err error
 		if e.Data, e.Erasable, err = Encode(p); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("encode a %s: %w", e.Type, err)
 		}
 		if e.Erasable != nil {
-			e.Salt = make([]byte, 16)
+			e.Salt = make([]byte, saltSize)
 			if _, err := io.ReadFull(tx.log.o.Salt, e.Salt); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("make a salt: %w", err)
 			}
-			sum := sha256.Sum256(append(append([]byte(nil), e.Salt...), e.Erasable...))
-			e.Digest = sum[:]
+			e.Digest = digest(e.Salt, e.Erasable)
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO events (seq, bottle_id, version, type, time, data, origin, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			e.Seq, e.Stream, e.Version, e.Type, e.Time.UnixMilli(), string(e.Data), string(e.Origin), e.Digest); err != nil {
+		if err := tx.insert(ctx, e); err != nil {
 			return nil, err
-		}
-		if e.Erasable != nil {
-			if _, err := tx.Exec(ctx, "INSERT INTO erasable (seq, salt, data) VALUES (?, ?, ?)", e.Seq, e.Salt, string(e.Erasable)); err != nil {
-				return nil, err
-			}
 		}
 		out[i] = e
 	}
-	return out, tx.log.o.Projector.Project(ctx, tx, out)
+	return out, nil
+}
+
+// insert writes an event as it stands, right after the last one.
+func (tx *Tx) insert(ctx context.Context, e Event) error {
+	_, err := tx.log.stmt.insertEvent.ExecContext(ctx, e.Seq, e.Stream, e.Version, e.Type, e.Time.UnixMilli(), string(e.Data), string(e.Origin), e.Digest)
+	if err == nil && e.Erasable != nil {
+		_, err = tx.log.stmt.insertPrivate.ExecContext(ctx, e.Seq, e.Salt, string(e.Erasable))
+	}
+	if err != nil {
+		return fmt.Errorf("append event %d: %w", e.Seq, err)
+	}
+	tx.state.head = e.Seq
+	return nil
+}
+
+// digest is what stays of an erasable part.
+func digest(salt, erasable []byte) []byte {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(erasable)
+	return h.Sum(nil)
+}
+
+// Exec runs a statement of a projection. The log's own tables refuse changes.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := tx.usable(ctx); err != nil {
+		return nil, err
+	}
+	ctx = detached(ctx)
+	kept := tx.log.stmt.other
+	s := kept[query]
+	if s == nil {
+		if len(args) == 0 || len(kept) == mostStatements {
+			return tx.conn.ExecContext(ctx, query, args...)
+		}
+		var err error
+		if s, err = tx.conn.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		kept[query] = s
+	}
+	return s.ExecContext(ctx, args...)
 }
