@@ -175,7 +175,7 @@ func (l *Log) Path() string { return l.path }
 
 // Close closes the file. What was committed is on disk long before.
 func (l *Log) Close() error {
-	var errs []error
+	errs := []error{l.stmt.close()}
 	if l.conn != nil {
 		errs = append(errs, l.conn.Close())
 	}

@@ -48,6 +48,21 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// close ends the statements. SQLite keeps a connection open behind our back
+// for as long as it has one, and with it the WAL.
+func (s *statements) close() error {
+	var errs []error
+	for _, p := range []*sql.Stmt{s.begin, s.commit, s.rollback, s.schema, s.state, s.version, s.stream, s.insertEvent, s.insertPrivate} {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
+	}
+	for _, p := range s.other {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Update runs f in one transaction that writes, after waiting for its turn
 // among the processes that write. An error or a panic of f undoes all of it;
 // once Update returns nil, all of it is on disk. f must not call Update.
