@@ -199,7 +199,7 @@ type InstanceSpec struct {
 	Network  string // none or full
 	// Resource is called before anything besides the instance is made in the
 	// engine, with its kind and name; an error stops the creation. Never nil.
-	Resource func(Leftover) error
+	Resource func(Leftover) error `json:"-"`
 }
 
 // Mount binds a host path.
