@@ -1,0 +1,145 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/moby/term"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+)
+
+// defaultDetachKeys are the engine's own.
+const defaultDetachKeys = "ctrl-p,ctrl-q"
+
+// sizeAtStart says whether the engine takes a terminal's size with the start
+// of a command, so that the command never sees another.
+func (b *Backend) sizeAtStart() bool {
+	return versions.GreaterThanOrEqualTo(b.api.ClientVersion(), "1.42")
+}
+
+// Attach connects to the main process. How it ended is told by the engine's
+// own word on the process, not by the stream, which ends alike when the user
+// detached.
+func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.AttachOptions, s backends.Streams, ready func()) (backends.Detachment, error) {
+	op := "attach to " + ref.Name
+	c, err := b.exact(ctx, "attach to", ref)
+	if err != nil {
+		return "", err
+	}
+	if o.Started && !c.State.Running {
+		ready()
+		return backends.Ended, nil
+	}
+	keys, err := term.ToBytes(orElse(o.DetachKeys, defaultDetachKeys))
+	if err != nil {
+		return "", fmt.Errorf("%s: detach keys %q: %w: %w", op, o.DetachKeys, backends.ErrBadRequest, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The end is watched from before the stream is there: a process can be
+	// over before we are connected, and its stream then stays silent.
+	until := container.WaitConditionNotRunning
+	if !c.State.Running {
+		until = container.WaitConditionNextExit
+	}
+	over, lost := b.api.ContainerWait(ctx, c.ID, until)
+	stream, err := b.upgrade(ctx, "/containers/"+c.ID+"/attach", attachQuery(o), nil)
+	if err != nil {
+		return "", b.execError(ctx, op, err)
+	}
+	defer stream.Close()
+	ready()
+
+	var typed *keySequence
+	if c.Config.Tty && !o.ReadOnly {
+		typed = &keySequence{keys: keys}
+		go resize(ctx, s.Resize, func(ctx context.Context, size backends.Size) error {
+			return b.api.ContainerResize(ctx, c.ID, container.ResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
+		})
+	}
+	if !o.ReadOnly && c.Config.OpenStdin {
+		go stream.feed(s.In, typed)
+	}
+	copied := make(chan error, 1)
+	go func() { copied <- split(stream, c.Config.Tty, s.Out, s.Err) }()
+	how, err := (&attached{over: over, lost: lost, copied: copied, typed: typed, close: stream.Close}).follow(ctx)
+	switch {
+	case ctx.Err() != nil && err == nil && how == "":
+		return backends.Detached, fmt.Errorf("%s: %w", op, ctx.Err())
+	case err != nil:
+		return "", b.streamError(ctx, op, err)
+	}
+	return how, nil
+}
+
+func attachQuery(o backends.AttachOptions) url.Values {
+	q := url.Values{"stream": {"1"}, "stdout": {"1"}, "stderr": {"1"}}
+	if !o.ReadOnly {
+		q.Set("stdin", "1")
+	}
+	if o.DetachKeys != "" {
+		q.Set("detachKeys", o.DetachKeys)
+	}
+	return q
+}
+
+// attached is a connection whose end is awaited.
+type attached struct {
+	over   <-chan container.WaitResponse // the process ended
+	lost   <-chan error                  // nobody knows any more when it will
+	copied <-chan error                  // the stream ended
+	typed  *keySequence
+	close  func() error
+}
+
+// follow waits for the end of the process or of the stream. "" is the end of
+// ctx.
+func (a *attached) follow(ctx context.Context) (backends.Detachment, error) {
+	select {
+	case <-ctx.Done():
+		return "", nil
+	case <-a.over:
+		return backends.Ended, a.drain()
+	case err := <-a.copied:
+		return a.streamEnded(ctx, err)
+	}
+}
+
+// drain takes what the process printed last.
+func (a *attached) drain() error {
+	select {
+	case err := <-a.copied:
+		if left, ok := err.(*readerLeft); ok {
+			return left
+		}
+	case <-time.After(settleTime):
+		a.close() // somebody else holds the stream open
+	}
+	return nil
+}
+
+// streamEnded finds out why. Unless the keys were typed the process most
+// likely ended, and the engine says so in a moment.
+func (a *attached) streamEnded(ctx context.Context, err error) (backends.Detachment, error) {
+	if a.typed.typedAll() {
+		return backends.Detached, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-ctx.Done():
+		return "", nil
+	case <-a.over:
+		return backends.Ended, nil
+	case err := <-a.lost:
+		return "", err
+	case <-time.After(settleTime):
+		return backends.Detached, nil // it runs, and the engine let go of us
+	}
+}

@@ -1,0 +1,81 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+)
+
+// exact finds the very container that ref names: by its id, which no rename
+// changes, then by its labels. Another one under its name is
+// [backends.ErrNotOurs], none at all [backends.ErrNotFound].
+func (b *Backend) exact(ctx context.Context, op string, ref backends.Ref) (container.InspectResponse, error) {
+	op = op + " " + ref.Name
+	if ref.ID != "" {
+		c, err := b.look(ctx, ref.ID)
+		switch {
+		case err != nil && !cerrdefs.IsNotFound(err):
+			return c, b.fail(ctx, op, err)
+		case err == nil && c.ID == ref.ID: // an id is also looked up as a name and as the start of an id
+			if ref.Foreign || ownerOf(c.Config.Labels) == ref.Labels {
+				return c, nil
+			}
+			return c, fmt.Errorf("%s: the container with its id has other labels: %w", op, backends.ErrNotOurs)
+		}
+	}
+	c, err := b.named(ctx, ref.Name)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return c, fmt.Errorf("%s: %w", op, backends.ErrNotFound)
+	case err != nil:
+		return c, b.fail(ctx, op, err)
+	case ref.ID == "" && !ref.Foreign && ownerOf(c.Config.Labels) == ref.Labels:
+		return c, nil // the caller never learned the id
+	}
+	return c, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
+}
+
+// look inspects a container by id or name.
+func (b *Backend) look(ctx context.Context, key string) (container.InspectResponse, error) {
+	if err := b.connect(ctx); err != nil {
+		return container.InspectResponse{}, err
+	}
+	c, err := b.api.ContainerInspect(ctx, key)
+	if err == nil && (c.ContainerJSONBase == nil || c.State == nil || c.Config == nil || c.HostConfig == nil) {
+		err = b.unavailable("the engine's answer is not the description of a container", b.hintRubbish(), nil)
+	}
+	return c, err
+}
+
+// named inspects the container that has exactly this name.
+func (b *Backend) named(ctx context.Context, name string) (container.InspectResponse, error) {
+	c, err := b.look(ctx, name)
+	if err == nil && strings.TrimPrefix(c.Name, "/") != name {
+		err = fmt.Errorf("container %s: %w", name, cerrdefs.ErrNotFound) // its id begins like the name
+	}
+	return c, err
+}
+
+// labels are what a container of a spec carries.
+func labels(s backends.InstanceSpec) map[string]string {
+	return map[string]string{
+		backends.LabelHome: s.Labels.Home, backends.LabelBottle: s.Labels.Bottle, backends.LabelNonce: s.Labels.Nonce,
+		backends.LabelGeneration: strconv.Itoa(s.Labels.Generation), backends.LabelSlug: s.Slug,
+	}
+}
+
+// ownerOf reads the labels of a container. A generation that is no number is
+// 0, which no bottle has.
+func ownerOf(l map[string]string) backends.Labels {
+	generation, err := strconv.Atoi(l[backends.LabelGeneration])
+	if err != nil {
+		generation = 0
+	}
+	return backends.Labels{Home: l[backends.LabelHome], Bottle: l[backends.LabelBottle], Nonce: l[backends.LabelNonce], Generation: generation}
+}

@@ -1,0 +1,212 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/go-connections/nat"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+)
+
+// Inspect says what the engine sees of an instance.
+func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Observation, error) {
+	c, err := b.exact(ctx, "inspect", ref)
+	switch {
+	case errors.Is(err, backends.ErrNotFound):
+		return backends.Observation{Status: backends.StatusGone, Size: -1}, nil
+	case errors.Is(err, backends.ErrNotOurs):
+		o := observe(c)
+		o.Status = backends.StatusReplaced
+		return o, nil
+	case err != nil:
+		return backends.Observation{}, err
+	}
+	return observe(c), nil
+}
+
+// Find looks an instance up by its labels, the nonce above all, so that one
+// that was renamed is found as well.
+func (b *Backend) Find(ctx context.Context, want backends.Labels, name string) (backends.Observation, error) {
+	gone := backends.Observation{Status: backends.StatusGone, Size: -1}
+	found, err := b.list(ctx, "find "+name,
+		label(backends.LabelHome, want.Home), label(backends.LabelBottle, want.Bottle), label(backends.LabelNonce, want.Nonce))
+	if err != nil {
+		return gone, err
+	}
+	for _, c := range found {
+		if ownerOf(c.Labels) == want {
+			return b.Inspect(ctx, backends.Ref{Name: name, ID: c.ID, Labels: want})
+		}
+	}
+	return gone, nil
+}
+
+// List returns what has the home's label, in one call. The engine says less
+// there than in Inspect: no times, no exit codes.
+func (b *Backend) List(ctx context.Context, home string) ([]backends.Observation, error) {
+	found, err := b.list(ctx, "list containers", label(backends.LabelHome, home))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]backends.Observation, 0, len(found))
+	for _, c := range found {
+		o := backends.Observation{
+			Name: ownName(c.Names), ID: c.ID, Labels: ownerOf(c.Labels), Slug: c.Labels[backends.LabelSlug],
+			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome]), Size: -1,
+		}
+		for _, p := range c.Ports {
+			if p.PublicPort != 0 {
+				o.Ports = append(o.Ports, backends.Port{HostIP: p.IP, HostPort: int(p.PublicPort), GuestPort: int(p.PrivatePort), Protocol: p.Type})
+			}
+		}
+		for _, m := range c.Mounts {
+			if m.Type == mount.TypeBind {
+				o.Mounts = append(o.Mounts, backends.Mount{Source: m.Source, Target: m.Destination, ReadOnly: !m.RW})
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func (b *Backend) list(ctx context.Context, op string, by ...filters.KeyValuePair) ([]container.Summary, error) {
+	if err := b.connect(ctx); err != nil {
+		return nil, err
+	}
+	found, err := b.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(by...)})
+	return found, b.fail(ctx, op, err)
+}
+
+// label filters by a label; "" is any value of it.
+func label(name, value string) filters.KeyValuePair {
+	if value != "" {
+		name += "=" + value
+	}
+	return filters.Arg("label", name)
+}
+
+// ownName is a container's own name: links of other containers add theirs,
+// as /other/alias.
+func ownName(names []string) string {
+	i := slices.IndexFunc(names, func(n string) bool { return strings.LastIndex(n, "/") <= 0 })
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimPrefix(names[i], "/")
+}
+
+// status translates an engine's word. Docker's set is closed; Podman adds
+// some of its own (libpod/define/containerstate.go).
+func status(s container.ContainerState) backends.Status {
+	switch s {
+	case "created", "configured", "initialized":
+		return backends.StatusCreated
+	case "running", "restarting", "stopping":
+		return backends.StatusRunning
+	case "paused":
+		return backends.StatusPaused
+	case "exited", "stopped", "dead", "removing":
+		return backends.StatusStopped
+	}
+	return backends.StatusUnresponsive
+}
+
+// observe translates what the engine says of one container.
+func observe(c container.InspectResponse) backends.Observation {
+	o := backends.Observation{
+		Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Labels: ownerOf(c.Config.Labels), Slug: c.Config.Labels[backends.LabelSlug],
+		Status: status(c.State.Status), OOMKilled: c.State.OOMKilled, Detail: hideIn(c.State.Error, c.Config.Env),
+		StartedAt: moment(c.State.StartedAt), TTY: c.Config.Tty, ImageID: c.Image, Image: c.Config.Image, Size: -1,
+		Argv: append([]string{c.Path}, c.Args...), Workdir: c.Config.WorkingDir, User: c.Config.User,
+		Network: network(string(c.HostConfig.NetworkMode), c.Config.Labels[backends.LabelHome]),
+		CPUs:    float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Runtime: c.HostConfig.Runtime,
+	}
+	if p := c.HostConfig.PidsLimit; p != nil && *p > 0 {
+		o.Pids = *p
+	}
+	switch o.Status {
+	case backends.StatusStopped:
+		o.ExitCode, o.EndedAt = &c.State.ExitCode, moment(c.State.FinishedAt)
+	case backends.StatusCreated:
+		if c.State.ExitCode != 0 { // a start that failed
+			o.ExitCode = &c.State.ExitCode
+		}
+	}
+	for _, m := range c.Mounts {
+		if m.Type == mount.TypeBind {
+			o.Mounts = append(o.Mounts, backends.Mount{Source: m.Source, Target: m.Destination, ReadOnly: !m.RW})
+		}
+	}
+	o.Ports, o.Enforced = ports(c), enforced(c)
+	return o
+}
+
+// moment reads an engine's time; its zero time is ours.
+func moment(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}
+
+// ports are those that are bound now, or would be if it ran.
+func ports(c container.InspectResponse) (out []backends.Port) {
+	bound := c.HostConfig.PortBindings
+	if c.NetworkSettings != nil && c.State.Running {
+		bound = c.NetworkSettings.Ports
+	}
+	for guest, at := range bound {
+		for _, h := range at {
+			host, err := strconv.Atoi(h.HostPort)
+			if err != nil {
+				continue // one that the engine picks when it starts
+			}
+			out = append(out, backends.Port{HostIP: h.HostIP, HostPort: host, GuestPort: guest.Int(), Protocol: guest.Proto()})
+		}
+	}
+	slices.SortFunc(out, func(a, b backends.Port) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return out
+}
+
+// portKey is how the API writes a guest's port.
+func portKey(p backends.Port) nat.Port {
+	return nat.Port(strconv.Itoa(p.GuestPort) + "/" + orElse(p.Protocol, "tcp"))
+}
+
+// enforced says in words what the engine holds the container to.
+func enforced(c container.InspectResponse) map[string]string {
+	out := map[string]string{"capabilities": "as the engine's default"}
+	if slices.Contains(c.HostConfig.CapDrop, "ALL") || slices.Contains(c.HostConfig.CapDrop, "all") {
+		out["capabilities"] = strings.Join(c.HostConfig.CapAdd, " ")
+	}
+	for _, opt := range c.HostConfig.SecurityOpt {
+		if name, value, _ := strings.Cut(strings.ReplaceAll(opt, "=", ":"), ":"); name == "no-new-privileges" && value != "false" {
+			out["privileges"] = "none gained by a program's bits"
+		}
+	}
+	switch mode := string(c.HostConfig.NetworkMode); {
+	case mode == networkNone:
+		out["network"] = "no network"
+	case mode == bridgeOf(c.Config.Labels[backends.LabelHome]).name:
+		out["network"] = "bridge " + mode + " without traffic between bottles"
+	default:
+		out["network"] = "network " + mode + " of the engine"
+	}
+	if c.HostConfig.ReadonlyRootfs {
+		out["root"] = "read-only; /tmp and /run in memory"
+	}
+	if l := c.HostConfig.LogConfig; l.Config["max-size"] != "" {
+		out["log"] = l.Type + ", " + l.Config["max-size"] + " a file, " + l.Config["max-file"] + " files"
+	}
+	return out
+}

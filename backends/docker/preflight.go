@@ -1,0 +1,98 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+)
+
+// defaultPath is the PATH of a container whose image sets none, as in
+// Docker's oci/caps defaults for Linux.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// likely folders are looked at first: each look is a question to the engine,
+// and where in PATH a command is does not matter here.
+var likely = []string{"/usr/bin", "/bin", "/usr/local/bin"}
+
+// checkCommand looks for the command of a container whose main process an
+// init program will run: that one starts well and then ends with 126 or 127,
+// as if the agent had, where the engine by itself refuses the start. What
+// cannot be found out is left to the start.
+func (b *Backend) checkCommand(ctx context.Context, op string, c container.InspectResponse) error {
+	if c.HostConfig.Init == nil || !*c.HostConfig.Init || c.Path == "" {
+		return nil
+	}
+	found := false // something of that name that cannot be executed
+	for _, p := range candidates(c.Path, c.Config.WorkingDir, c.Config.Env) {
+		st, err := b.api.ContainerStatPath(ctx, c.ID, p)
+		switch {
+		case cerrdefs.IsNotFound(err):
+		case err != nil:
+			if ctx.Err() != nil {
+				return b.fail(ctx, op, err)
+			}
+			return nil
+		case executable(st):
+			return nil
+		default:
+			found = true
+		}
+	}
+	if found {
+		return fmt.Errorf("%s: %q: %w", op, c.Path, backends.ErrNotExecutable)
+	}
+	return fmt.Errorf("%s: %q: %w", op, c.Path, backends.ErrCommandNotFound)
+}
+
+// candidates lists the paths that a command can mean.
+func candidates(command, workdir string, env []string) []string {
+	if strings.Contains(command, "/") {
+		if !path.IsAbs(command) {
+			command = path.Join("/", workdir, command)
+		}
+		return []string{command}
+	}
+	search := defaultPath
+	for _, kv := range env {
+		if p, ok := strings.CutPrefix(kv, "PATH="); ok {
+			search = p
+		}
+	}
+	var out []string
+	dirs := strings.Split(search, ":")
+	slices.SortStableFunc(dirs, func(a, b string) int { return rank(a) - rank(b) })
+	for _, dir := range dirs {
+		if !path.IsAbs(dir) {
+			dir = path.Join("/", workdir, dir)
+		}
+		out = append(out, path.Join(dir, command))
+	}
+	return slices.Compact(out)
+}
+
+func rank(dir string) int {
+	if i := slices.Index(likely, path.Clean(dir)); i >= 0 {
+		return i
+	}
+	return len(likely)
+}
+
+// executable says whether a file may be executed. A link may lead anywhere,
+// so it may.
+func executable(st container.PathStat) bool {
+	switch {
+	case st.Mode&fs.ModeSymlink != 0:
+		return true
+	case !st.Mode.IsRegular():
+		return false
+	}
+	return st.Mode&0o111 != 0
+}

@@ -1,0 +1,161 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+)
+
+// Exit codes that engines give a main process that could not be executed, as
+// shells do.
+const (
+	codeNotExecutable = 126
+	codeNotFound      = 127
+)
+
+// Start runs the main process. A paused instance is thawed.
+func (b *Backend) Start(ctx context.Context, ref backends.Ref) error {
+	c, err := b.exact(ctx, "start", ref)
+	if err != nil {
+		return err
+	}
+	op := "start " + ref.Name
+	switch {
+	case c.State.Paused:
+		return b.fail(ctx, op, b.api.ContainerUnpause(ctx, c.ID))
+	case c.State.Running:
+		return nil
+	}
+	if err := b.checkCommand(ctx, op, c); err != nil {
+		return err
+	}
+	err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+	if cerrdefs.IsNotFound(err) && string(c.HostConfig.NetworkMode) == bridgeOf(ref.Home).name {
+		// networks that nothing uses while bottles are stopped fall to
+		// everybody's clean-up; the home's is made again as it was
+		if nerr := b.ensureNetwork(ctx, ref.Home, func(backends.Leftover) error { return nil }); nerr != nil {
+			return fmt.Errorf("%s: %w", op, nerr)
+		}
+		err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+	}
+	if err == nil {
+		return nil
+	}
+	return hide(b.notStarted(ctx, op, ref, err), c.Config.Env)
+}
+
+// notStarted says why a start failed, by what the engine has recorded. nil:
+// it runs, since somebody else started it.
+func (b *Backend) notStarted(ctx context.Context, op string, ref backends.Ref, cause error) error {
+	refusal := b.refused(ctx, op, cause)
+	if !errors.Is(refusal, backends.ErrBadRequest) {
+		return refusal
+	}
+	c, err := b.exact(ctx, "start", ref)
+	switch {
+	case err != nil:
+		return err
+	case c.State.Running:
+		return nil
+	case c.State.ExitCode == codeNotFound:
+		return fmt.Errorf("%s: %w: %w", op, backends.ErrCommandNotFound, cause)
+	case c.State.ExitCode == codeNotExecutable:
+		return fmt.Errorf("%s: %w: %w", op, backends.ErrNotExecutable, cause)
+	}
+	return refusal
+}
+
+// Stop ends the main process and waits for its end. The engine does the
+// waiting and the hard end, so that it is stopped even when we are killed.
+func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duration) error {
+	c, err := b.exact(ctx, "stop", ref)
+	switch {
+	case errors.Is(err, backends.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case !c.State.Running:
+		return nil
+	}
+	op := "stop " + ref.Name
+	if grace > 0 {
+		seconds := int(math.Ceil(grace.Seconds())) // 0 would be the hard end
+		err = b.api.ContainerStop(ctx, c.ID, container.StopOptions{Timeout: &seconds})
+	} else {
+		err = b.api.ContainerKill(ctx, c.ID, "SIGKILL")
+	}
+	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+		// it may have ended meanwhile, which makes the engine's trouble moot
+		if now, lerr := b.look(ctx, c.ID); !cerrdefs.IsNotFound(lerr) && (lerr != nil || now.State.Running) {
+			return b.fail(ctx, op, err)
+		}
+	}
+	err = b.ended(ctx, op, c.ID)
+	if errors.Is(err, backends.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// ended blocks until the container does not run.
+func (b *Backend) ended(ctx context.Context, op, id string) error {
+	done, failed := b.api.ContainerWait(ctx, id, container.WaitConditionNotRunning)
+	select {
+	case <-done:
+		return nil
+	case err := <-failed:
+		if cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("%s: %w", op, backends.ErrNotFound)
+		}
+		return b.fail(ctx, op, err)
+	}
+}
+
+// Wait blocks until the instance does not run and says how it ended.
+func (b *Backend) Wait(ctx context.Context, ref backends.Ref) (backends.Observation, error) {
+	c, err := b.exact(ctx, "wait for", ref)
+	if err == nil {
+		err = b.ended(ctx, "wait for "+ref.Name, c.ID)
+	}
+	switch {
+	case err == nil, errors.Is(err, backends.ErrNotFound), errors.Is(err, backends.ErrNotOurs):
+		return b.Inspect(ctx, ref)
+	case ctx.Err() != nil:
+		// the engine told us to wait, and it is not its fault that we stop
+		return backends.Observation{}, fmt.Errorf("wait for %s: %w", ref.Name, ctx.Err())
+	}
+	return backends.Observation{}, err
+}
+
+// Remove deletes the container with its anonymous volumes, running or not. A
+// stranger under its name, or with its id, is left alone.
+func (b *Backend) Remove(ctx context.Context, ref backends.Ref) error {
+	c, err := b.exact(ctx, "remove", ref)
+	switch {
+	case errors.Is(err, backends.ErrNotFound), errors.Is(err, backends.ErrNotOurs):
+		return nil
+	case err != nil:
+		return err
+	}
+	op := "remove " + ref.Name
+	for {
+		err = b.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil || cerrdefs.IsNotFound(err):
+			return nil
+		case !cerrdefs.IsConflict(err):
+			return b.fail(ctx, op, err)
+		}
+		// Somebody else is removing it; it is gone only when he is done.
+		if !pause(ctx, 50*time.Millisecond) {
+			return b.fail(ctx, op, ctx.Err())
+		}
+	}
+}
