@@ -1,0 +1,200 @@
+package lifecycle_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/fake"
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
+	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+func TestMain(m *testing.M) {
+	fake.Main() // the test binary serves as the fake engine's supervisor
+	os.Exit(m.Run())
+}
+
+// world is one home with a manager and the fake engines it may use.
+type world struct {
+	*lifecycle.Manager
+	t       testing.TB
+	engine  string // folder of the default fake engine
+	env     map[string]string
+	warned  []string
+	crashAt atomic.Int64 // panic at the nth step from now; 0 never
+	steps   []string
+}
+
+// crash is what a crashed step panics with.
+type crash string
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return openWorld(t, filepath.Join(t.TempDir(), "home"), t.TempDir())
+}
+
+// openWorld opens a home as a process would.
+func openWorld(t testing.TB, home, engine string) *world {
+	t.Helper()
+	w := &world{t: t, engine: engine, env: map[string]string{"HOME": t.TempDir(), "BOT_BOTTLE_FAKE": engine}}
+	tables := projections.NewTables()
+	origin := events.Origin{Command: "test", User: "tester", Host: "here", MachineID: "machine-1", BootID: "boot-1", PID: os.Getpid(), Build: "test"}
+	log, err := events.Open(t.Context(), events.Options{Home: home, Projector: tables, Origin: origin, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	w.Manager = &lifecycle.Manager{
+		Log: log, Tables: tables, Home: home,
+		Backends:      backends.NewRegistry(fake.Kind("fake"), fake.Kind("other")),
+		Now:           time.Now,
+		NewID:         func() string { return uuid.Must(uuid.NewV7()).String() },
+		Nonce:         uuid.NewString,
+		Getenv:        func(k string) (string, bool) { v, ok := w.env[k]; return v, ok },
+		MachineID:     "machine-1",
+		BootID:        "boot-1",
+		EngineTimeout: 10 * time.Second,
+		Say: func(n lifecycle.Notice) {
+			if n.Level == lifecycle.Warn {
+				w.warned = append(w.warned, n.Text)
+			}
+		},
+		At: func(step string) {
+			w.steps = append(w.steps, step)
+			if n := w.crashAt.Load(); n > 0 {
+				if w.crashAt.Store(n - 1); n == 1 {
+					panic(crash(step))
+				}
+			}
+		},
+	}
+	return w
+}
+
+// dies runs f and says at which step it crashed, "" when it did not.
+func (w *world) dies(f func()) (at string) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(crash)
+			if !ok {
+				panic(r)
+			}
+			at = string(c)
+		}
+	}()
+	f()
+	return ""
+}
+
+var sleeper = []string{"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"}
+
+func request(name string, argv ...string) lifecycle.StartRequest {
+	if len(argv) == 0 {
+		argv = sleeper
+	}
+	return lifecycle.StartRequest{Name: name, Image: "busybox", Argv: argv, Cwd: "/", Pull: backends.PullMissing}
+}
+
+func (w *world) start(r lifecycle.StartRequest) projections.Bottle {
+	w.t.Helper()
+	p, err := w.Plan(w.t.Context(), r)
+	if err != nil {
+		w.t.Fatalf("plan: %v", err)
+	}
+	out, err := w.Start(w.t.Context(), p, nil)
+	if err != nil {
+		w.t.Fatalf("start: %v", err)
+	}
+	return out.Bottle
+}
+
+// bottle is what the log says now.
+func (w *world) bottle(id string) projections.Bottle {
+	w.t.Helper()
+	var b projections.Bottle
+	err := w.Log.View(context.Background(), func(v *events.View) (err error) {
+		b, err = projections.LoadView(context.Background(), v, id)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// all folds every bottle of the log.
+func (w *world) all() []projections.Bottle {
+	w.t.Helper()
+	var out []projections.Bottle
+	err := w.Log.View(context.Background(), func(v *events.View) error {
+		rows, err := projections.List(context.Background(), v, projections.Query{All: true})
+		for _, r := range rows {
+			b, err := projections.LoadView(context.Background(), v, r.ID)
+			if err != nil {
+				return err
+			}
+			out = append(out, b)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// open opens the fake engine behind the manager's back.
+func (w *world) open() backends.Backend {
+	w.t.Helper()
+	be, err := fake.Kind("fake").Open(fake.Endpoint(w.engine))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return be
+}
+
+// instances lists what the engine holds with any bot-bottle label.
+func (w *world) instances() []backends.Observation {
+	w.t.Helper()
+	be := w.open()
+	defer be.Close()
+	all, err := be.List(context.Background(), "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// consistent checks the claims of the house: nothing open, log and engine
+// agree, every instance belongs to a bottle, replay is the live state.
+func (w *world) consistent() error {
+	ctx := context.Background()
+	owned := map[string]bool{}
+	for _, b := range w.all() {
+		if b.Pending != nil {
+			return fmt.Errorf("bottle %s: %s is still open", b.Slug, b.Pending.Action)
+		}
+		d := w.Check(ctx, []projections.Bottle{b})[b.ID]
+		if d.Kind != "" || d.Err != nil {
+			return fmt.Errorf("bottle %s is %s, the engine says %s: %s %v", b.Slug, b.State, d.Observed, d.Kind, d.Err)
+		}
+		if b.Instance != nil && b.State != projections.Removed {
+			owned[b.Instance.InstanceID] = true
+		}
+	}
+	for _, o := range w.instances() {
+		if !owned[o.ID] {
+			return fmt.Errorf("instance %s (%s) is nobody's", o.Name, o.Status)
+		}
+	}
+	return nil
+}
