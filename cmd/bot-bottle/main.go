@@ -2,4 +2,16 @@
 // loses track of one.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli"
+)
+
+func main() {
+	ctx, stop := cli.WithSignals(context.Background())
+	code := cli.Main(ctx, os.Args[1:], cli.OSEnv())
+	stop()
+	cli.Exit(code)
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+// glance is one state of the records, as a command that only looks sees it.
+type glance struct {
+	*events.View
+	// folded holds the rows where the tables are an older program's and the
+	// folder is read-only, so that they cannot be brought up to date.
+	folded []projections.Row
+	inMind bool
+}
+
+func (g *glance) list(ctx context.Context, q projections.Query) ([]projections.Row, error) {
+	if g.inMind {
+		return q.Select(g.folded)
+	}
+	return projections.List(ctx, g, q)
+}
+
+func (g *glance) lookup(ctx context.Context, word string, exact bool) (string, error) {
+	if g.inMind {
+		return projections.LookupIn(g.folded, word, exact)
+	}
+	return projections.Lookup(ctx, g, word, exact)
+}
+
+func (g *glance) slugs(ctx context.Context) (out []string, err error) {
+	if !g.inMind {
+		return projections.Slugs(ctx, g)
+	}
+	rows, err := g.list(ctx, projections.Query{})
+	for _, r := range rows {
+		out = append(out, r.Slug)
+	}
+	return out, err
+}
+
+// log is what look reads: opened once a call.
+type log struct {
+	*events.Reader
+	inMind bool
+}
+
+// look runs f on one state of the records. It writes nothing, makes nothing
+// and asks no engine. Where there is no log yet f is not called.
+func (c *call) look(ctx context.Context, f func(*glance) error) error {
+	r, err := c.reader(ctx)
+	if r == nil || err != nil {
+		return err
+	}
+	return r.View(ctx, func(v *events.View) error {
+		g := &glance{View: v, inMind: r.inMind}
+		if r.inMind {
+			var err error
+			if g.folded, err = projections.FoldAll(ctx, v); err != nil {
+				return err
+			}
+		}
+		return f(g)
+	})
+}
+
+// reader opens the log for reading; nil when there is none.
+func (c *call) reader(ctx context.Context) (*log, error) {
+	if c.log != nil {
+		return c.log, nil
+	}
+	home, err := c.homeFolder()
+	if err != nil {
+		return nil, err
+	}
+	l := &log{}
+	l.Reader, err = events.OpenReader(ctx, home, projections.FoldRevision)
+	var older *events.Older
+	if errors.As(err, &older) {
+		l, err = c.older(ctx, home, err)
+	}
+	if errors.Is(err, events.ErrNoLog) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.later(l.Close)
+	c.log = l
+	return l, nil
+}
+
+// older brings a log of an older program up to date, once. Where nothing can
+// be written the log itself is still good: it is folded in memory.
+func (c *call) older(ctx context.Context, home string, cause error) (*log, error) {
+	up, err := events.Open(ctx, events.Options{Home: home, Projector: projections.NewTables(), Origin: c.origin(), Now: c.env.Now})
+	var unwritable *events.Unwritable
+	switch {
+	case err == nil:
+		if err := up.Close(); err != nil {
+			return nil, err
+		}
+		r, err := events.OpenReader(ctx, home, projections.FoldRevision)
+		return &log{Reader: r}, err
+	case errors.As(err, &unwritable):
+		r, rerr := events.OpenReader(ctx, home, events.AnyRevision)
+		if rerr != nil {
+			return nil, errors.Join(cause, rerr)
+		}
+		return &log{Reader: r, inMind: true}, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,188 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/fake"
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	fake.Main() // the test binary serves as the fake engine's supervisor
+	testscript.Main(m, map[string]func(){"bot-bottle": program})
+}
+
+// program is bot-bottle with the fake engine under the names of the real
+// ones, so that whole command lines can be played without either.
+func program() {
+	env := cli.OSEnv()
+	env.Backends = backends.NewRegistry(fake.Kind("docker"), fake.Kind("smolmachines"))
+	env.SystemConfig = os.Getenv("TEST_SYSTEM_CONFIG")
+	env.Build = cli.Build{Version: "v0", Commit: "c0", Go: "go0"}
+	env.At = func(step string) {
+		if step == os.Getenv("TEST_PANIC_AT") {
+			panic("at " + step)
+		}
+	}
+	ctx, stop := cli.WithSignals(context.Background())
+	code := cli.Main(ctx, os.Args[1:], env)
+	stop()
+	cli.Exit(code)
+}
+
+func TestScripts(t *testing.T) {
+	if err := fake.Usable(); err != nil {
+		t.Skip(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: false,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(e *testscript.Env) error {
+			engine := filepath.Join(e.WorkDir, "engine")
+			e.Setenv("HOME", filepath.Join(e.WorkDir, "user"))
+			e.Setenv("BOT_BOTTLE_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("BOT_BOTTLE_FAKE", engine)
+			e.Setenv("TEST_SYSTEM_CONFIG", filepath.Join(e.WorkDir, "etc.yaml"))
+			e.Setenv("TZ", "UTC")
+			e.Defer(func() { endAll(engine) })
+			return errors.Join(os.Mkdir(filepath.Join(e.WorkDir, "user"), 0o700), os.Mkdir(engine, 0o700))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"golden": golden,
+			"fault":  fault,
+			"behind": behind,
+		},
+	})
+}
+
+// exits runs a command and checks its exit code: exits CODE CMD ARG...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE CMD ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if got = exit.ExitCode(); got < 0 {
+			ts.Fatalf("ended by %s", exit)
+		}
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// What differs from run to run, and its place-holder.
+var varying = []struct {
+	re *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3})?Z?`), "TIME"},
+	{regexp.MustCompile(`"pid":\d+`), `"pid":1`},
+	{regexp.MustCompile(`"process_start":\d+`), `"process_start":1`},
+	{regexp.MustCompile(`"host":"[^"]*"`), `"host":"HOST"`},
+	{regexp.MustCompile(`"(machine_id|boot_id)":"[^"]*"`), `"$1":"ID"`},
+	{regexp.MustCompile(`,"(tty|sudo_user|ssh_peer)":"[^"]*"`), ``},
+	{regexp.MustCompile(`"instance_id":"[^"]*"`), `"instance_id":"INSTANCE"`},
+	{regexp.MustCompile(`sha256:[0-9a-f]{8,64}`), "sha256:HASH"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
+}
+
+// golden compares stdout or stderr with a file, after taking out what differs
+// from run to run: golden stdout FILE.
+func golden(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: golden stdout|stderr FILE")
+	}
+	got := strings.ReplaceAll(ts.ReadFile(args[0]), ts.Getenv("WORK"), "$WORK")
+	for _, v := range varying {
+		got = v.re.ReplaceAllString(got, v.by)
+	}
+	if want := ts.ReadFile(args[1]); got != want {
+		ts.Fatalf("%s is\n%s\nwant\n%s", args[0], got, want)
+	}
+}
+
+// fault plans what goes wrong in the engine: fault none, fault unreachable,
+// fault engine ID, fault POINT ERROR, fault POINT hang.
+func fault(ts *testscript.TestScript, neg bool, args []string) {
+	var f fake.Faults
+	switch {
+	case len(args) == 1 && args[0] == "none":
+	case len(args) == 1 && args[0] == "unreachable":
+		f.Unreachable = "nobody listens"
+	case len(args) == 2 && args[0] == "engine":
+		f.EngineID = args[1]
+	case len(args) == 2 && args[1] == "hang":
+		f.Faults = []fake.Fault{{Point: args[0], Hang: true}}
+	case len(args) == 2 && args[1] == "kill":
+		f.Faults = []fake.Fault{{Point: args[0], Kill: true, Times: 1}}
+	case len(args) == 2:
+		f.Faults = []fake.Fault{{Point: args[0], Error: args[1]}}
+	default:
+		ts.Fatalf("usage: fault POINT ERROR")
+	}
+	ts.Check(fake.SetFaults(ts.Getenv("BOT_BOTTLE_FAKE"), f))
+}
+
+// behind does something behind our back: behind delete|stop|start|pause NAME.
+func behind(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: behind VERB INSTANCE")
+	}
+	e := fake.At(ts.Getenv("BOT_BOTTLE_FAKE"))
+	do := map[string]func(string) error{"delete": e.Delete, "stop": e.Stop, "start": e.Start, "pause": e.Pause, "unpause": e.Unpause}
+	switch f := do[args[0]]; {
+	case f != nil:
+		ts.Check(f(args[1]))
+	case args[0] == "make":
+		labels := map[string]string{}
+		for _, kv := range args[2:] {
+			k, v, _ := strings.Cut(kv, "=")
+			labels[k] = v
+		}
+		_, err := e.Make(args[1], labels)
+		ts.Check(err)
+	default:
+		ts.Fatalf("behind: no verb %q", args[0])
+	}
+}
+
+// endAll ends the instances that a script left running.
+func endAll(engine string) {
+	b, err := fake.Kind("docker").Open(fake.Endpoint(engine))
+	if err != nil {
+		return
+	}
+	defer b.Close()
+	_ = fake.SetFaults(engine, fake.Faults{})
+	all, err := b.List(context.Background(), "")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "end the instances of a script:", err)
+		return
+	}
+	for _, o := range all {
+		_ = b.Remove(context.Background(), backends.Ref{Name: o.Name, ID: o.ID, Labels: o.Labels})
+	}
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// WithSignals cancels the context when a signal asks the program to end, with
+// which one as its cause. SIGPIPE is taken as well: a broken stderr must not
+// end us between an effect and its record, so writing to it only fails.
+func WithSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	causes := map[os.Signal]error{
+		syscall.SIGINT:  ErrInterrupted,
+		syscall.SIGTERM: ErrTerminated,
+		syscall.SIGHUP:  ErrHungUp,
+	}
+	got := make(chan os.Signal, 8)
+	for s := range causes {
+		if !signal.Ignored(s) { // nohup, and shells for background jobs
+			signal.Notify(got, s)
+		}
+	}
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	go func() {
+		for s := range got {
+			cancel(causes[s])
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(got)
+		signal.Stop(pipe)
+	}
+}
+
+// Exit ends the program. A reader of stdout that has left ends it as SIGPIPE
+// would have: quietly, and the shell sees why.
+func Exit(code int) {
+	if code == BrokenPipe {
+		signal.Reset(syscall.SIGPIPE)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGPIPE)
+	}
+	os.Exit(code)
+}
