@@ -42,10 +42,16 @@ func (l *Log) idBeside() (string, error) {
 		return "", unwritable(l.path, "its "+homeIDFile+" cannot be read", err)
 	}
 	id := strings.TrimSuffix(string(b), "\n")
-	if _, err := uuid.Parse(id); err != nil {
-		return "", &Foreign{Path: path, Why: "it holds no id of a home", Err: err}
+	if !isID(id) {
+		return "", &Foreign{Path: path, Why: "it holds no id of a home"}
 	}
 	return id, nil
+}
+
+// isID says whether s is a UUID in the one form that we write.
+func isID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
 }
 
 func (l *Log) writeIDBeside(id string) error {

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -27,7 +29,13 @@ type Reader struct {
 	// Where SQLite cannot lock, because the folder is read-only, a view is
 	// good only if the file is the same before and after it.
 	unlocked bool
+	checked  atomic.Int64 // when the log was last asked for what it is, in ns
 }
+
+// checkAgain is how long it goes without saying that no newer program has
+// brought the log up to its own date. A list is over long before; a dashboard
+// is not.
+const checkAgain = time.Second
 
 // OpenReader opens the log of a home for reading. It changes nothing; where
 // there is no log it is [ErrNoLog] and none is made. With [AnyRevision] the
@@ -37,11 +45,11 @@ type Reader struct {
 // *[Foreign], *[Damaged] and *[Busy]. It is on the path of every list, so it
 // asks for no more than what tells a log that is in order.
 func OpenReader(ctx context.Context, home string, revision int) (*Reader, error) {
-	home, err := filepath.Abs(home)
+	dir, err := filepath.Abs(home)
 	if err != nil {
 		return nil, fmt.Errorf("find the home %s: %w", home, err)
 	}
-	r := &Reader{path: filepath.Join(home, FileName), revision: int64(revision)}
+	r := &Reader{path: filepath.Join(dir, FileName), revision: int64(revision)}
 	if r.db, err = database(r.path, read); err != nil {
 		return nil, err
 	}
@@ -68,28 +76,34 @@ func OpenReader(ctx context.Context, home string, revision int) (*Reader, error)
 // check reads what the log says about itself, in a transaction of its own.
 func (r *Reader) check(ctx context.Context) error {
 	return view(ctx, r.db, r.path, func(v *View) error {
-		s, err := readState(ctx, v.conn)
-		if err != nil {
-			return err
-		}
-		want := r.revision
-		if want == AnyRevision {
-			want = s.revision
-		}
-		if err := s.newer(r.path, want); err != nil {
-			return err
-		}
-		switch {
-		case s.schema < migrations.Latest:
-			return &Older{Path: r.path, What: "schema", Have: s.schema, Need: migrations.Latest}
-		case s.revision < want:
-			return &Older{Path: r.path, What: "fold", Have: s.revision, Need: want}
-		case s.homeID == "":
-			return &Damaged{Path: r.path, Why: "it does not say whose it is"}
-		}
+		s, err := r.checkIn(ctx, v)
 		r.homeID = s.homeID
-		return nil
+		return err
 	})
+}
+
+func (r *Reader) checkIn(ctx context.Context, v *View) (state, error) {
+	s, err := readState(ctx, v.conn)
+	if err != nil {
+		return s, err
+	}
+	want := r.revision
+	if want == AnyRevision {
+		want = s.revision
+	}
+	if err := s.newer(r.path, want); err != nil {
+		return s, err
+	}
+	switch {
+	case s.schema < migrations.Latest:
+		return s, &Older{Path: r.path, What: "schema", Have: s.schema, Need: migrations.Latest}
+	case s.revision < want:
+		return s, &Older{Path: r.path, What: "fold", Have: s.revision, Need: want}
+	case s.homeID == "":
+		return s, &Damaged{Path: r.path, Why: "it does not say whose it is"}
+	}
+	r.checked.Store(time.Now().UnixNano())
+	return s, nil
 }
 
 // withoutLocks opens a log that was closed cleanly in a folder where nothing
@@ -126,7 +140,19 @@ func (r *Reader) fingerprint() (string, error) {
 }
 
 // View runs f in one transaction that only reads.
+//
+// Errors beside those of f are the same as of [OpenReader]: a newer program
+// may bring the log up to its own date at any time.
 func (r *Reader) View(ctx context.Context, f func(v *View) error) error {
+	if time.Since(time.Unix(0, r.checked.Load())) > checkAgain {
+		only := f
+		f = func(v *View) error {
+			if _, err := r.checkIn(ctx, v); err != nil {
+				return err
+			}
+			return only(v)
+		}
+	}
 	if !r.unlocked {
 		return view(ctx, r.db, r.path, f)
 	}

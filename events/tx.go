@@ -22,6 +22,7 @@ const (
 	insertEvent   = "INSERT INTO events (seq, bottle_id, version, type, time, data, origin, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	insertPrivate = "INSERT INTO erasable (seq, salt, data) VALUES (?, ?, ?)"
 	saltSize      = 16 // bytes
+	digestSize    = sha256.Size
 )
 
 func (tx *Tx) readHead(ctx context.Context) error {
