@@ -45,7 +45,7 @@ func (h *home) loadsTheFold(ctx context.Context, t require, tx *events.Tx, id st
 func TestRolledBackWorkIsNotRemembered(t *testing.T) {
 	dir := template(t)
 	undone := 0
-	check(t, 40, func(t *rapid.T) {
+	check(t, 30, func(t *rapid.T) {
 		one := caseHome(t, dir)
 		defer one.drop(t)
 		two := open(t, one.dir)

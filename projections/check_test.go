@@ -241,7 +241,7 @@ func TestDamagedLogStopsEverything(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := eventful(t)
 			before := h.list(t, projections.Query{All: true})
-			h.exec(t, append([]string{`DROP TRIGGER events_keep_values`, `DROP TRIGGER events_keep_rows`, `PRAGMA foreign_keys = 0`}, c.damage...)...)
+			h.exec(t, append(h.guards(t), c.damage...)...)
 			ctx := context.Background()
 			errs := map[string]error{
 				"rebuild within": h.log.Update(ctx, func(tx *events.Tx) error { return h.tables.Rebuild(ctx, tx) }),
@@ -266,4 +266,25 @@ func TestDamagedLogStopsEverything(t *testing.T) {
 			}
 		})
 	}
+}
+
+// guards are the statements that take the log's protection away.
+func (h *home) guards(t require) (drop []string) {
+	t.Helper()
+	h.view(t, func(ctx context.Context, v *events.View) error {
+		rows, err := v.Query(ctx, `SELECT name FROM sqlite_master WHERE type = 'trigger'`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return err
+			}
+			drop = append(drop, `DROP TRIGGER "`+name+`"`)
+		}
+		return rows.Err()
+	})
+	return drop
 }

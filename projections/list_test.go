@@ -17,7 +17,7 @@ import (
 func TestListIsTheFoldsList(t *testing.T) {
 	dir := template(t)
 	asked := 0
-	check(t, 40, func(t *rapid.T) {
+	check(t, 30, func(t *rapid.T) {
 		h := caseHome(t, dir)
 		defer h.drop(t)
 		steps := drawSteps(t, 7, 60)

@@ -20,7 +20,7 @@ import (
 func TestRebuiltTablesAreTheLiveOnes(t *testing.T) {
 	dir := template(t)
 	rebuilds := 0
-	check(t, 40, func(t *rapid.T) {
+	check(t, 30, func(t *rapid.T) {
 		h := caseHome(t, dir)
 		defer h.drop(t)
 		rebuild := func() {

@@ -13,7 +13,7 @@ import (
 
 func TestTablesFollowTheLog(t *testing.T) {
 	dir := template(t)
-	check(t, 60, func(t *rapid.T) {
+	check(t, 40, func(t *rapid.T) {
 		h := caseHome(t, dir)
 		defer h.drop(t)
 		steps := drawSteps(t, 4, 60)
