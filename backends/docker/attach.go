@@ -32,8 +32,7 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 		return "", err
 	}
 	if o.Started && !c.State.Running {
-		ready()
-		return backends.Ended, nil
+		return "", notRunning(op, nil)
 	}
 	keys, err := term.ToBytes(orElse(o.DetachKeys, defaultDetachKeys))
 	if err != nil {

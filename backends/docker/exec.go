@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -43,8 +44,11 @@ func (b *Backend) exec(ctx context.Context, ref backends.Ref, cmd backends.Comma
 	case !c.State.Running || c.State.Paused:
 		return 0, notRunning(op, nil)
 	}
-	if err := checkSpec(backends.InstanceSpec{Argv: cmd.Argv, Env: cmd.Env, Network: networkNone}); err != nil {
+	if err := checkWords(cmd.Argv, cmd.Env); err != nil {
 		return 0, fmt.Errorf("%s: %w", op, err)
+	}
+	if len(cmd.Argv) == 0 {
+		return 0, fmt.Errorf("%s: there is no command: %w", op, backends.ErrBadRequest)
 	}
 	size := consoleSize(cmd)
 	made, err := b.api.ContainerExecCreate(ctx, c.ID, container.ExecOptions{
@@ -54,7 +58,9 @@ func (b *Backend) exec(ctx context.Context, ref backends.Ref, cmd backends.Comma
 	if err != nil {
 		return 0, b.execError(ctx, op, err)
 	}
-	e := &execution{b: b, id: made.ID, op: op}
+	e := &execution{b: b, id: made.ID, op: op, look: func(ctx context.Context) error {
+		return b.lookFor(ctx, c.ID, cmd.Argv[0], orElse(cmd.Workdir, c.Config.WorkingDir), append(c.Config.Env, cmd.Env...))
+	}}
 	if cmd.Detach {
 		err := b.api.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true, Tty: cmd.TTY, ConsoleSize: size})
 		return 0, e.startError(ctx, err)
@@ -84,6 +90,7 @@ func (b *Backend) execError(ctx context.Context, op string, err error) error {
 type execution struct {
 	b      *Backend
 	id, op string
+	look   func(context.Context) error // for the command, after a failed start
 }
 
 func (e *execution) run(ctx context.Context, cmd backends.Command, s backends.Streams, size *[2]uint) (int, error) {
@@ -133,7 +140,7 @@ func (e *execution) code(ctx context.Context, reason string) (int, error) {
 		case err != nil:
 			return 0, e.b.execError(ctx, e.op, err)
 		case !st.Running && st.Pid == 0 && st.ExitCode != 0:
-			return 0, e.failed(st.ExitCode, reason)
+			return 0, e.failed(ctx, st.ExitCode, reason)
 		case !st.Running:
 			return st.ExitCode, nil
 		case time.Now().After(end):
@@ -145,14 +152,19 @@ func (e *execution) code(ctx context.Context, reason string) (int, error) {
 	}
 }
 
-// failed is a start that failed, by the code that the engine gave it.
-func (e *execution) failed(code int, reason string) error {
+// failed is a start that failed, by the code that the engine gave it. Docker
+// 20.10 means to tell a missing command from one that cannot be executed, but
+// gives both the same code.
+func (e *execution) failed(ctx context.Context, code int, reason string) error {
 	kind := backends.ErrBadRequest
 	switch code {
 	case codeNotFound:
 		kind = backends.ErrCommandNotFound
 	case codeNotExecutable:
 		kind = backends.ErrNotExecutable
+		if errors.Is(e.look(ctx), backends.ErrCommandNotFound) {
+			kind = backends.ErrCommandNotFound
+		}
 	}
 	return fmt.Errorf("%s: %w: %s", e.op, kind, orElse(reason, "the engine gives no reason"))
 }
@@ -165,7 +177,7 @@ func (e *execution) startError(ctx context.Context, err error) error {
 	}
 	st, ierr := e.b.api.ContainerExecInspect(ctx, e.id)
 	if ierr == nil && !st.Running && st.Pid == 0 && (st.ExitCode == codeNotFound || st.ExitCode == codeNotExecutable) {
-		return e.failed(st.ExitCode, err.Error())
+		return e.failed(ctx, st.ExitCode, err.Error())
 	}
 	return refusal
 }

@@ -41,8 +41,12 @@ func (b *Backend) exact(ctx context.Context, op string, ref backends.Ref) (conta
 	return c, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
 }
 
-// look inspects a container by id or name.
+// look inspects a container by id or name. The word becomes part of a path of
+// the API, so a word that can be neither does not get there.
 func (b *Backend) look(ctx context.Context, key string) (container.InspectResponse, error) {
+	if !isName(key) {
+		return container.InspectResponse{}, fmt.Errorf("container %q: %w", key, cerrdefs.ErrNotFound)
+	}
 	if err := b.connect(ctx); err != nil {
 		return container.InspectResponse{}, err
 	}
@@ -60,6 +64,20 @@ func (b *Backend) named(ctx context.Context, name string) (container.InspectResp
 		err = fmt.Errorf("container %s: %w", name, cerrdefs.ErrNotFound) // its id begins like the name
 	}
 	return c, err
+}
+
+// isName says whether a word can name an object of the engine: its rule is
+// [a-zA-Z0-9][a-zA-Z0-9_.-]+, and ids fit it.
+func isName(s string) bool {
+	for i, r := range []byte(s) {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		case i > 0 && (r == '_' || r == '.' || r == '-'):
+		default:
+			return false
+		}
+	}
+	return len(s) > 1
 }
 
 // labels are what a container of a spec carries.

@@ -140,6 +140,9 @@ func (b *Backend) Leftovers(ctx context.Context, home string) ([]backends.Leftov
 // stopped ones included: the engine itself only counts those that run.
 func (b *Backend) Release(ctx context.Context, home string, l backends.Leftover) error {
 	op := "release " + l.Kind + " " + l.Ref
+	if !isName(l.Ref) {
+		return fmt.Errorf("%s: that is no name: %w", op, backends.ErrBadRequest)
+	}
 	if err := b.connect(ctx); err != nil {
 		return err
 	}

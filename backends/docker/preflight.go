@@ -24,32 +24,32 @@ var likely = []string{"/usr/bin", "/bin", "/usr/local/bin"}
 
 // checkCommand looks for the command of a container whose main process an
 // init program will run: that one starts well and then ends with 126 or 127,
-// as if the agent had, where the engine by itself refuses the start. What
-// cannot be found out is left to the start.
+// as if the agent had, where the engine by itself refuses the start.
 func (b *Backend) checkCommand(ctx context.Context, op string, c container.InspectResponse) error {
 	if c.HostConfig.Init == nil || !*c.HostConfig.Init || c.Path == "" {
 		return nil
 	}
-	found := false // something of that name that cannot be executed
-	for _, p := range candidates(c.Path, c.Config.WorkingDir, c.Config.Env) {
-		st, err := b.api.ContainerStatPath(ctx, c.ID, p)
+	if err := b.lookFor(ctx, c.ID, c.Path, c.Config.WorkingDir, c.Config.Env); err != nil {
+		return fmt.Errorf("%s: %q: %w", op, c.Path, err)
+	}
+	return nil
+}
+
+// lookFor looks for a command in a container. nil: it is there, or that could
+// not be found out and is left to the engine.
+func (b *Backend) lookFor(ctx context.Context, id, command, workdir string, env []string) error {
+	verdict := backends.ErrCommandNotFound
+	for _, p := range candidates(command, workdir, env) {
+		st, err := b.api.ContainerStatPath(ctx, id, p)
 		switch {
 		case cerrdefs.IsNotFound(err):
-		case err != nil:
-			if ctx.Err() != nil {
-				return b.fail(ctx, op, err)
-			}
-			return nil
-		case executable(st):
+		case err != nil || executable(st):
 			return nil
 		default:
-			found = true
+			verdict = backends.ErrNotExecutable
 		}
 	}
-	if found {
-		return fmt.Errorf("%s: %q: %w", op, c.Path, backends.ErrNotExecutable)
-	}
-	return fmt.Errorf("%s: %q: %w", op, c.Path, backends.ErrCommandNotFound)
+	return verdict
 }
 
 // candidates lists the paths that a command can mean.

@@ -44,10 +44,10 @@ var inMemory = map[string]string{
 	"/run": "rw,exec,nosuid,nodev,mode=1777",
 }
 
-// checkSpec refuses what the engine would misread, or would repeat in an
+// checkWords refuses what the engine would misread, or would repeat in an
 // error that may hold a value.
-func checkSpec(s backends.InstanceSpec) error {
-	for i, kv := range s.Env {
+func checkWords(argv, env []string) error {
+	for i, kv := range env {
 		name, _, ok := strings.Cut(kv, "=")
 		switch {
 		case !ok || name == "":
@@ -57,10 +57,19 @@ func checkSpec(s backends.InstanceSpec) error {
 		}
 	}
 	switch {
-	case len(s.Argv) > 0 && s.Argv[0] == "":
+	case len(argv) > 0 && argv[0] == "":
 		return fmt.Errorf("the command is empty: %w", backends.ErrBadRequest)
-	case slices.ContainsFunc(s.Argv, func(a string) bool { return strings.ContainsRune(a, 0) }):
+	case slices.ContainsFunc(argv, func(a string) bool { return strings.ContainsRune(a, 0) }):
 		return fmt.Errorf("the command holds a NUL byte: %w", backends.ErrBadRequest)
+	}
+	return nil
+}
+
+// checkSpec refuses what no engine can make.
+func checkSpec(s backends.InstanceSpec) error {
+	switch {
+	case !isName(s.Name):
+		return fmt.Errorf("%q is not a container's name: %w", s.Name, backends.ErrBadRequest)
 	case s.Network != networkNone && s.Network != networkFull:
 		return fmt.Errorf("network %q: %w", s.Network, backends.ErrBadRequest)
 	case s.CPUs < 0 || s.Memory < 0 || s.Pids < 0:
@@ -69,7 +78,7 @@ func checkSpec(s backends.InstanceSpec) error {
 	if refused := Supports(s); len(refused) > 0 {
 		return fmt.Errorf("%s: %w", strings.Join(refused, ", "), backends.ErrUnsupported)
 	}
-	return nil
+	return checkWords(s.Argv, s.Env)
 }
 
 // settings translate a spec into what the API takes. home says whether HOME
