@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
@@ -240,5 +241,27 @@ func TestAdoptAfterTheLogWasLost(t *testing.T) {
 	b.end()
 	if _, err := b.Adopt(t.Context(), lifecycle.AdoptRequest{Instance: "bot-bottle-made", Backend: "fake", FromHome: a.Log.HomeID()}); err == nil {
 		t.Error("it was taken in twice")
+	}
+}
+
+// A log that was restored into a home of another id does not act on the
+// instances of the old one, and does not call them lost either.
+func TestRestoredHomeLeavesTheOldOnesInstancesAlone(t *testing.T) {
+	engine := t.TempDir()
+	a := openWorld(t, filepath.Join(t.TempDir(), "a"), engine)
+	id := running(a)
+	defer a.end()
+	var dump bytes.Buffer
+	must(t, a.Log.View(t.Context(), func(v *events.View) error { return events.Export(t.Context(), v, a.Log.HomeID(), &dump) }))
+	b := openWorld(t, filepath.Join(t.TempDir(), "b"), engine)
+	_, err := b.Log.Restore(t.Context(), &dump, false)
+	must(t, err)
+	head := b.head()
+	var no *lifecycle.Problem
+	if err := b.Stop(t.Context(), id, lifecycle.StopRequest{}); !errors.As(err, &no) || !strings.Contains(no.Next, "--take-over") {
+		t.Errorf("got %v", err)
+	}
+	if b.head() != head || a.bottle(id).State != projections.Running {
+		t.Error("something was changed")
 	}
 }

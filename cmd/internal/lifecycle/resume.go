@@ -93,7 +93,7 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 		return refuse(err)
 	}
 	if b.Instance != nil {
-		m.warn(b.Slug, fmt.Sprintf("generation %d replaces generation %d of %s: what the old instance held on its own disk is gone", claim.Generation, b.Generation, b.Slug))
+		m.warn(b.Slug, fmt.Sprintf("generation %d replaces generation %d", claim.Generation, b.Generation))
 		m.At("resume:remove")
 		q, cancel := m.bounded(ctx)
 		err := be.Remove(q, m.refOf(b))

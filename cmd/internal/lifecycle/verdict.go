@@ -125,10 +125,21 @@ func (m *Manager) inspect(ctx context.Context, be backends.Backend, b projection
 	if err != nil {
 		return o, m.unanswered(ctx, q, placeOf(b), err)
 	}
-	if o.Status == backends.StatusGone || o.Status == backends.StatusReplaced {
-		err = m.sameEngine(ctx, be, b)
+	if o.Status != backends.StatusGone && o.Status != backends.StatusReplaced {
+		return o, nil
 	}
-	return o, err
+	if ref := m.refOf(b); o.Labels.Bottle == b.ID && o.Labels.Nonce == ref.Nonce && o.Labels.Home != ref.Home {
+		return o, notThisHome(b, o)
+	}
+	return o, m.sameEngine(ctx, be, b)
+}
+
+// notThisHome says that the very instance is there, but made by another home:
+// the log was restored here without taking the old home over.
+func notThisHome(b projections.Bottle, o backends.Observation) error {
+	return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend,
+		Message: fmt.Sprintf("bottle %s: its instance belongs to home %s, whose log was restored here without --take-over, and is left alone", b.Slug, o.Labels.Home),
+		Next:    "bot-bottle export --out FILE, then into an empty home: bot-bottle restore --take-over FILE"}
 }
 
 // sameEngine makes sure that the engine at the recorded address is the one
