@@ -1,0 +1,249 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/events"
+)
+
+// The test binary runs again as other processes: what they do is named by
+// this variable, with words after it.
+const childVariable = "EVENTS_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if words := strings.Fields(os.Getenv(childVariable)); len(words) > 0 {
+		if err := children[words[0]](words[1:]...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var children map[string]func(...string) error
+
+func init() {
+	children = map[string]func(...string) error{"append": appendMany, "read": readAll, "as": as}
+}
+
+func child(words ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+strings.Join(words, " "))
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// appendMany opens the log of a home, appends events to a stream of its own,
+// each after any time that the others take, and prints the longest wait.
+func appendMany(words ...string) error {
+	home, stream := words[0], words[1]
+	n, err := strconv.Atoi(words[2])
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	l, err := events.Open(ctx, options(home))
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	var worst time.Duration
+	for i := range int64(n) {
+		began := time.Now()
+		if err := l.Update(ctx, func(tx *events.Tx) error {
+			worst = max(worst, time.Since(began))
+			_, err := tx.Append(ctx, stream, i, &events.InputSent{Bytes: i})
+			return err
+		}); err != nil {
+			return err
+		}
+		if len(words) > 3 {
+			fmt.Println(i + 1) // acknowledged
+		}
+	}
+	if len(words) == 3 {
+		fmt.Println(worst.Nanoseconds())
+	}
+	return nil
+}
+
+// together starts processes that append at the same time and returns the
+// longest wait of each.
+func together(t *testing.T, home string, processes, each int) []time.Duration {
+	t.Helper()
+	cmds := make([]*exec.Cmd, processes)
+	outs := make([]strings.Builder, processes)
+	for i := range cmds {
+		cmds[i] = child("append", home, id(100+i), strconv.Itoa(each))
+		cmds[i].Stdout = &outs[i]
+		must(t, cmds[i].Start())
+	}
+	var waits []time.Duration
+	for i, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("process %d: %v", i, err)
+			continue
+		}
+		ns, err := strconv.ParseInt(strings.TrimSpace(outs[i].String()), 10, 64)
+		must(t, err)
+		waits = append(waits, time.Duration(ns))
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	return waits
+}
+
+// TestFirstOpenRace has eight processes make the same home at once.
+func TestFirstOpenRace(t *testing.T) {
+	const processes, each = 8, 3
+	for range 2 {
+		home := filepath.Join(t.TempDir(), "home")
+		together(t, home, processes, each)
+		l := open(t, options(home))
+		inStep(t, l)
+		if n := len(scan(t, l, events.Filter{})); n != processes*each {
+			t.Errorf("%d events", n)
+		}
+		if got := entries(t, home); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, ".new") }) {
+			t.Errorf("left behind: %v", got)
+		}
+		closed(t, l)
+	}
+}
+
+// TestFairness has many processes write in a loop: none may starve.
+func TestFairness(t *testing.T) {
+	const processes, each = 16, 25
+	home := newHome(t)
+	l := open(t, options(home))
+	began := time.Now()
+	waits := together(t, home, processes, each)
+	took := time.Since(began)
+	slices.Sort(waits)
+	t.Logf("%d processes, %d appends each in %v: worst wait %v, median of the worst %v", processes, each, took, waits[processes-1], waits[processes/2])
+	// A fair wait is one append of each of the others. Starvation is a wait
+	// for most of the whole run.
+	if worst := waits[processes-1]; worst > took/2 && worst > time.Second {
+		t.Errorf("a process waited %v of %v", worst, took)
+	}
+	inStep(t, l)
+	closed(t, l)
+}
+
+// TestKilled kills a process that appends: what it acknowledged is there, and
+// nothing is half there.
+func TestKilled(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	var acknowledged int64
+	for round := range 5 {
+		stream := id(round)
+		cmd := child("append", home, stream, "100000", "acknowledge")
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		time.AfterFunc(time.Duration(20+30*round)*time.Millisecond, func() { cmd.Process.Kill() })
+		acknowledged = 0
+		for {
+			var n int64
+			if _, err := fmt.Fscan(out, &n); err != nil {
+				break
+			}
+			acknowledged = n
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the process ended before it was killed")
+		}
+		l := open(t, options(home))
+		inStep(t, l)
+		if n := int64(len(scan(t, l, events.Filter{Stream: stream}))); n != acknowledged && n != acknowledged+1 {
+			t.Errorf("round %d: %d events, %d were acknowledged", round, n, acknowledged)
+		}
+		closed(t, l)
+	}
+	if acknowledged == 0 {
+		t.Error("nothing was ever acknowledged")
+	}
+}
+
+// TestBusy lets a writer wait for another process that does not end.
+func TestBusy(t *testing.T) {
+	home := newHome(t)
+	slow := open(t, options(home))
+	defer closed(t, slow)
+	o := options(home)
+	o.Wait = 50 * time.Millisecond
+	l := open(t, o)
+	defer closed(t, l)
+	err := slow.Update(t.Context(), func(*events.Tx) error {
+		_, err := tryAppend(l, id(3), 0, created("c"))
+		var busy *events.Busy
+		if !errors.As(err, &busy) || busy.Waited != o.Wait {
+			t.Errorf("%v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := l.Update(ctx, func(*events.Tx) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		// Reading waits for nobody.
+		if n := len(scan(t, l, events.Filter{})); n != 4 {
+			t.Errorf("%d events", n)
+		}
+		return nil
+	})
+	must(t, err)
+	appendTo(t, l, id(3), 0, created("c")) // who gave up does not hold the turn
+	appendTo(t, slow, id(4), 0, created("d"))
+}
+
+// TestSharedLog appends from many goroutines of one process.
+func TestSharedLog(t *testing.T) {
+	l := newLog(t)
+	const goroutines, each = 8, 5
+	errs := make(chan error)
+	for g := range goroutines {
+		go func() {
+			var err error
+			for i := range int64(each) {
+				_, e := tryAppend(l, id(g), i, &events.InputSent{Bytes: i})
+				var seen []events.Event
+				err = errors.Join(err, e, tryScan(l, events.Filter{}, &seen))
+			}
+			errs <- err
+		}()
+	}
+	for range goroutines {
+		must(t, <-errs)
+	}
+	inStep(t, l)
+	if n := len(scan(t, l, events.Filter{})); n != goroutines*each {
+		t.Errorf("%d events", n)
+	}
+}
+
+// readAll prints how many events a home holds.
+func readAll(words ...string) error {
+	r, err := events.OpenReader(context.Background(), words[0], 1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var all []events.Event
+	if err := tryScan(r, events.Filter{}, &all); err != nil {
+		return err
+	}
+	fmt.Println(len(all))
+	return nil
+}
