@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 var children map[string]func(...string) error
 
 func init() {
-	children = map[string]func(...string) error{"append": appendMany, "read": readAll, "as": as}
+	children = map[string]func(...string) error{"append": appendMany, "read": readAll, "open": openForWriting, "as": as}
 }
 
 func child(words ...string) *exec.Cmd {
@@ -246,4 +246,18 @@ func readAll(words ...string) error {
 	}
 	fmt.Println(len(all))
 	return nil
+}
+
+// openForWriting opens the log of a home and appends to it.
+func openForWriting(words ...string) error {
+	l, err := events.Open(context.Background(), options(words[0]))
+	if err == nil {
+		defer l.Close()
+		_, err = tryAppend(l, id(1), 3, &events.BottleProtected{On: true})
+	}
+	var unwritable *events.Unwritable
+	if errors.As(err, &unwritable) {
+		return fmt.Errorf("unwritable: %w", err)
+	}
+	return err
 }

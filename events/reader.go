@@ -64,7 +64,7 @@ func OpenReader(ctx context.Context, home string, revision int) (*Reader, error)
 	} else if bad != nil {
 		return nil, bad
 	}
-	if c := primary(err); c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_READONLY {
+	if noShared(err) {
 		if err := r.withoutLocks(ctx, err); err != nil {
 			return nil, err
 		}
@@ -104,6 +104,15 @@ func (r *Reader) checkIn(ctx context.Context, v *View) (state, error) {
 	}
 	r.checked.Store(time.Now().UnixNano())
 	return s, nil
+}
+
+// noShared says whether SQLite could not make or use its shared memory.
+func noShared(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP:
+		return true
+	}
+	return primary(err) == sqlite3.SQLITE_CANTOPEN || primary(err) == sqlite3.SQLITE_READONLY
 }
 
 // withoutLocks opens a log that was closed cleanly in a folder where nothing

@@ -67,9 +67,15 @@ func TestReaderChangesNothing(t *testing.T) {
 	read(5)
 }
 
-// readAs reads a home as an account without rights, and returns what that
+// readAs reads a home whose folder cannot be written, and returns what that
 // process printed.
 func readAs(t *testing.T, home string) (string, error) {
+	t.Helper()
+	return asOther(t, home, true, "read")
+}
+
+// asOther runs a child on a home as its owner, who is not root.
+func asOther(t *testing.T, home string, readOnly bool, what string) (string, error) {
 	t.Helper()
 	uid := 65534
 	if os.Getuid() != 0 {
@@ -80,9 +86,11 @@ func readAs(t *testing.T, home string) (string, error) {
 		}
 		must(t, filepath.Walk(home, func(path string, _ os.FileInfo, _ error) error { return os.Chown(path, uid, uid) }))
 	}
-	must(t, os.Chmod(home, 0o500))
-	t.Cleanup(func() { os.Chmod(home, 0o700) })
-	cmd := child("as", fmt.Sprint(uid), "read", home)
+	if readOnly {
+		must(t, os.Chmod(home, 0o500))
+		t.Cleanup(func() { os.Chmod(home, 0o700) })
+	}
+	cmd := child("as", fmt.Sprint(uid), what, home)
 	cmd.Stderr = nil
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
