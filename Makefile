@@ -5,6 +5,8 @@ GO ?= go
 # Outside of a git work tree, or without git, the version says so.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 STAMP := -X gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli.Version=$(VERSION)
+# The commit goes into the program where git can tell it.
+VCS := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 # Seconds that each fuzz target gets.
 FUZZ ?= 10
 
@@ -15,7 +17,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' $(MAKEFILE_LIST)
 
 build: ## Build ./bot-bottle, one static program
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w $(STAMP)' -o bot-bottle ./cmd/bot-bottle
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w $(STAMP)' -o bot-bottle ./cmd/bot-bottle
 
 test: ## Run every test under the race detector, on a real Docker engine
 	@cmd/dev/test.sh

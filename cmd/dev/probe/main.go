@@ -1,30 +1,43 @@
 // Command probe says whether a Docker engine answers: the one that a new
-// bottle would get by the environment. It prints the engine and exits 0, or
-// says why not and exits 1.
+// bottle would get here by the environment. It prints the engine and exits 0,
+// or says why not and exits 1.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/docker/docker/client"
+	"gitea.dideric.is/didericis/bot-bottle/backends/docker"
 )
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
-	if err == nil {
-		i, e := c.Info(ctx)
-		err = e
-		if err == nil {
-			fmt.Println(i.ServerVersion, c.DaemonHost())
-		}
-	}
+	found, err := probe(10 * time.Second)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "probe:", err)
 		os.Exit(1)
 	}
+	fmt.Println(found)
+}
+
+func probe(patience time.Duration) (found string, err error) {
+	kind := docker.Kind()
+	endpoint, err := kind.Resolve("", os.Getenv)
+	if err != nil {
+		return "", err
+	}
+	b, err := kind.Open(endpoint)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	e, err := b.Probe(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %s at %s", e.Name, e.Version, endpoint), nil
 }

@@ -1,8 +1,3 @@
-// Command archive writes an image archive, as `docker save` does, that holds
-// nothing but busybox under the names of all its tools. No engine, registry
-// or network is needed to make it.
-//
-//	archive NAME:TAG OUT.tar
 package main
 
 import (
@@ -17,18 +12,9 @@ import (
 	"strings"
 )
 
-func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: archive NAME:TAG OUT.tar")
-		os.Exit(2)
-	}
-	if err := write(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "archive:", err)
-		os.Exit(1)
-	}
-}
-
-func write(name, out string) error {
+// archive writes an image archive that holds nothing but busybox under the
+// names of all its tools.
+func archive(name, out string) error {
 	layer, err := layer()
 	if err != nil {
 		return err
