@@ -1,0 +1,190 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
+)
+
+// agent ends as soon as it is told to: what is measured is not its grace.
+var agent = []string{"/busybox", "sh", "-c", "trap 'exit 0' TERM; while :; do /busybox sleep 3600 & wait $!; done"}
+
+// imageName is the image that the benchmarks make, use and remove.
+const imageName = "bot-bottle-bench:busybox"
+
+// bare drives the engine as directly as can be: one client for one verb, as a
+// process would have it.
+func bare(do func(context.Context, *client.Client) error) func() error {
+	return func() (err error) {
+		c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+		if err != nil {
+			return fmt.Errorf("docker client: %w", err)
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+		return do(context.Background(), c)
+	}
+}
+
+// importImage makes the image out of the machine's static busybox.
+func importImage(ctx context.Context, c *client.Client) error {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		return fmt.Errorf("find busybox: %w", err)
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	if err := w.WriteHeader(&tar.Header{Name: "busybox", Mode: 0o755, Size: int64(len(program)), Typeflag: tar.TypeReg}); err != nil {
+		return err
+	}
+	if _, err := w.Write(program); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	said, err := c.ImageImport(ctx, image.ImportSource{Source: &layer, SourceName: "-"}, imageName, image.ImportOptions{})
+	if err != nil {
+		return fmt.Errorf("import the image: %w", err)
+	}
+	_, err = io.Copy(io.Discard, said)
+	return errors.Join(err, said.Close())
+}
+
+// twin is a container with everything that bot-bottle gave one of its own.
+type twin struct {
+	config  *container.Config
+	host    *container.HostConfig
+	network *network.NetworkingConfig
+}
+
+// twinOf reads how bot-bottle's container was made, so that the bare calls
+// make the very same.
+func twinOf(ctx context.Context, c *client.Client, name string) (twin, error) {
+	i, err := c.ContainerInspect(ctx, name)
+	if err != nil {
+		return twin{}, fmt.Errorf("inspect %s: %w", name, err)
+	}
+	nets := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
+	for name := range i.NetworkSettings.Networks {
+		nets.EndpointsConfig[name] = &network.EndpointSettings{}
+	}
+	i.Config.Hostname = "" // its own id
+	return twin{i.Config, i.HostConfig, nets}, nil
+}
+
+// start makes and starts a twin.
+func (t twin) start(name string) func() error {
+	return bare(func(ctx context.Context, c *client.Client) error {
+		if _, err := c.ImageInspect(ctx, imageName); err != nil {
+			return fmt.Errorf("inspect the image: %w", err)
+		}
+		made, err := c.ContainerCreate(ctx, t.config, t.host, t.network, nil, name)
+		if err != nil {
+			return fmt.Errorf("create: %w", err)
+		}
+		return c.ContainerStart(ctx, made.ID, container.StartOptions{})
+	})
+}
+
+// stop ends it as stop does: a signal, the grace, the end.
+func (t twin) stop(name string) func() error {
+	return bare(func(ctx context.Context, c *client.Client) error {
+		grace := 10
+		return c.ContainerStop(ctx, name, container.StopOptions{Timeout: &grace})
+	})
+}
+
+func (t twin) resume(name string) func() error {
+	return bare(func(ctx context.Context, c *client.Client) error {
+		return c.ContainerStart(ctx, name, container.StartOptions{})
+	})
+}
+
+func (t twin) remove(name string) func() error {
+	return bare(func(ctx context.Context, c *client.Client) error {
+		return c.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+}
+
+// verbs measures start, stop and resume of whole bot-bottle processes against
+// the bare calls. Both sides go through whole lives, side by side.
+func verbs(p program, rounds int) (rows []row, err error) {
+	if err := bare(importImage)(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, bare(func(ctx context.Context, c *client.Client) error {
+			_, err := c.ImageRemove(ctx, imageName, image.RemoveOptions{})
+			return err
+		})())
+	}()
+	argv := append([]string{"start", "-d", "--backend", "docker", "--image", imageName, "--pull", "never"}, "--name")
+	if err := p.run(append(append(argv, "bench-model", "--"), agent...)...); err != nil {
+		return nil, err
+	}
+	const slug, name = "bench-bottle", "bench-bare"
+	var t twin
+	defer func() {
+		if err != nil { // in the middle of a life
+			_, _ = p.run("rm", "--force", slug), t.remove(name)()
+		}
+		err = errors.Join(err, p.run("rm", "--force", "bench-model"), p.run("cleanup", "--yes"))
+	}()
+
+	if err := bare(func(ctx context.Context, c *client.Client) (err error) {
+		t, err = twinOf(ctx, c, "bot-bottle-bench-model")
+		return err
+	})(); err != nil {
+		return nil, err
+	}
+
+	steps := []struct {
+		what         string
+		ours, theirs func() error
+		counts       bool
+	}{
+		{"start -d", func() error { return p.run(append(append(argv, slug, "--"), agent...)...) }, t.start(name), true},
+		{"stop", func() error { return p.run("stop", slug) }, t.stop(name), true},
+		{"resume -d", func() error { return p.run("resume", "-d", slug) }, t.resume(name), true},
+		{"rm --force", func() error { return p.run("rm", "--force", slug) }, t.remove(name), false},
+	}
+	took := make([][2][]time.Duration, len(steps))
+	for round := range rounds + 1 {
+		for i, s := range steps {
+			for _, who := range []int{round % 2, 1 - round%2} {
+				f := s.ours
+				if who == 1 {
+					f = s.theirs
+				}
+				d, err := timed(f)()
+				if err != nil {
+					return nil, fmt.Errorf("%s, round %d: %w", s.what, round, err)
+				}
+				if round > 0 {
+					took[i][who] = append(took[i][who], d)
+				}
+			}
+		}
+	}
+	for i, s := range steps {
+		if s.counts {
+			rows = append(rows, overBy(s.what, "bare engine calls", median(took[i][0]), median(took[i][1]), 15*time.Millisecond, 5))
+		}
+	}
+	return rows, nil
+}
