@@ -182,7 +182,11 @@ var attachPoints = []point{
 		c := r.attach(ref, backends.AttachOptions{TTY: true})
 		r.must(r.b.Start(r.ctx(), ref), "Start")
 		c.sees("24 80")
-		c.resize <- backends.Size{Rows: 50, Cols: 132}
+		select {
+		case c.resize <- backends.Size{Rows: 50, Cols: 132}:
+		case <-c.done:
+			r.Fatalf("Attach ended: %s, %v", c.how, c.fail)
+		}
 		c.sees("50 132")
 	}},
 	{"attach/detach_keys_by_default", need(Attach, TTY), func(r *rig) {

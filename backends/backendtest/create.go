@@ -68,9 +68,7 @@ var createPoints = []point{
 		r.nothing(s)
 	}},
 	{"create/resources_are_announced_first", need(Resources), func(r *rig) {
-		s := r.spec(idle()...)
-		s.Network, s.Labels.Home = "full", "home-"+token()
-		r.releases(s.Labels.Home)
+		s := r.full()
 		var said []backends.Leftover
 		s.Resource = func(l backends.Leftover) error {
 			there, err := r.open().Leftovers(r.ctx(), s.Labels.Home)
@@ -93,9 +91,7 @@ var createPoints = []point{
 		}
 	}},
 	{"create/resource_refused_leaves_nothing", need(Resources), func(r *rig) {
-		s := r.spec(idle()...)
-		s.Network, s.Labels.Home = "full", "home-"+token()
-		r.releases(s.Labels.Home)
+		s := r.full()
 		refusal := errors.New("the log is full")
 		s.Resource = func(backends.Leftover) error { return refusal }
 		_, err := r.b.Create(r.ctx(), s)
@@ -169,12 +165,12 @@ func (r *rig) nothing(s backends.InstanceSpec) {
 	}
 }
 
-// releases lets go of what a home of this test's own owns, when it ends.
-func (r *rig) releases(home string) {
-	b := r.h.Open(r.T)
-	// registered before what makes the resources is deleted: cleaned up last
-	r.Cleanup(func() {
-		defer b.Close()
+// full describes an instance with a network, of a home of its own. What that
+// home owns is released when the test ends.
+func (r *rig) full() backends.InstanceSpec {
+	home := "home-" + token()
+	b := r.open()
+	r.Cleanup(func() { // before spec registers its own: runs after it
 		left, err := b.Leftovers(r.late(), home)
 		if err != nil {
 			r.Errorf("Leftovers: %v", err)
@@ -185,4 +181,7 @@ func (r *rig) releases(home string) {
 			}
 		}
 	})
+	s := r.spec(idle()...)
+	s.Network, s.Labels.Home = "full", home
+	return s
 }

@@ -132,7 +132,7 @@ var execPoints = []point{
 		resize := make(chan backends.Size, 1)
 		resize <- backends.Size{Rows: 33, Cols: 101}
 		code, err := r.b.Exec(r.ctx(), r.shared(), backends.Command{TTY: true, Size: backends.Size{Rows: 33, Cols: 101},
-			Argv: sh(`test -t 0 && test -t 1 && echo terminal; i=0; while [ "$(stty size)" != "33 101" ] && [ $i -lt 50 ]; do i=$((i+1)); sleep 0.1; done; stty size`)},
+			Argv: sh(`test -t 0 && test -t 1 && echo terminal; i=0; while [ "$(stty size 2>/dev/null)" != "33 101" ] && [ $i -lt 50 ]; do i=$((i+1)); sleep 0.1; done; stty size`)},
 			backends.Streams{Out: &out, Resize: resize})
 		if err != nil || code != 0 || out.String() != "terminal\r\n33 101\r\n" {
 			r.Errorf("got %d, %v, %q", code, err, out.String())
@@ -151,7 +151,11 @@ var execPoints = []point{
 			done <- err
 		}()
 		for _, s := range []backends.Size{{Rows: 20, Cols: 60}, {Rows: 50, Cols: 132}} {
-			resize <- s
+			select {
+			case resize <- s:
+			case err := <-done:
+				r.Fatalf("Exec ended: %v", err)
+			}
 			want := strconv.Itoa(int(s.Rows)) + " " + strconv.Itoa(int(s.Cols))
 			r.poll("the terminal is "+want, out.has(want))
 		}
@@ -161,10 +165,10 @@ var execPoints = []point{
 	{"exec/cancelled_is_back_soon", nil, func(r *rig) {
 		ctx, cancel := context.WithCancel(r.ctx())
 		var out screen
-		go func() {
+		r.aside(func() {
 			r.poll("it runs", out.has("up"))
 			cancel()
-		}()
+		})
 		r.prompt("a cancelled command", func() {
 			_, err := r.b.Exec(ctx, r.shared(), backends.Command{Argv: sh("echo up; sleep 3600")}, backends.Streams{Out: &out, Err: io.Discard})
 			r.is(err, context.Canceled, "Exec")
@@ -187,16 +191,17 @@ var execPoints = []point{
 	{"exec/the_end_of_the_instance_ends_it", nil, func(r *rig) {
 		ref := r.running(idle()...)
 		var out screen
-		go func() {
+		stopped := r.aside(func() {
 			r.poll("it runs", out.has("up"))
 			if err := r.b.Stop(r.ctx(), ref, 0); err != nil {
 				r.Errorf("Stop: %v", err)
 			}
-		}()
+		})
 		code, err := r.b.Exec(r.ctx(), ref, backends.Command{Argv: sh("echo up; sleep 3600")}, backends.Streams{Out: &out, Err: io.Discard})
 		if err == nil && code == 0 {
 			r.Error("a command whose instance was stopped ended well")
 		}
+		stopped()
 	}},
 	{"exec/not_running", nil, func(r *rig) {
 		ref := r.create(r.spec(idle()...))

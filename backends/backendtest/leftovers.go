@@ -11,8 +11,7 @@ var leftoverPoints = []point{
 		}
 	}},
 	{"leftovers/in_use_are_kept_then_released", need(Resources), func(r *rig) {
-		s := r.spec(idle()...)
-		s.Network, s.Labels.Home = "full", "home-"+token()
+		s := r.full()
 		ref := r.runningSpec(s)
 		left, err := r.b.Leftovers(r.ctx(), s.Labels.Home)
 		r.must(err, "Leftovers")

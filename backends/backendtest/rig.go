@@ -190,6 +190,15 @@ func (r *rig) prompt(what string, f func()) {
 	}
 }
 
+// aside runs f beside the test, which ends after it. What f asks the engine
+// is cut off when the test returns: wait where it must not be.
+func (r *rig) aside(f func()) (wait func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	r.Cleanup(func() { <-done })
+	return func() { <-done }
+}
+
 // poll waits until ok says yes, as long as one call may take. It may be used
 // in any goroutine.
 func (r *rig) poll(what string, ok func() bool) bool {

@@ -132,8 +132,8 @@ var specPoints = []point{
 		}
 	}},
 	{"spec/port_is_published", need(Ports), func(r *rig) {
-		s := r.spec(sh("while :; do echo from-inside | nc -l -p 8080; done")...)
-		s.Network = "full"
+		s := r.full()
+		s.Argv = sh("while :; do echo from-inside | nc -l -p 8080; done")
 		port := freePort(r)
 		s.Ports = []backends.Port{{HostIP: "127.0.0.1", HostPort: port, GuestPort: 8080, Protocol: "tcp"}}
 		ref := r.runningSpec(s)
@@ -157,8 +157,7 @@ var specPoints = []point{
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		r.must(err, "listen")
 		defer l.Close()
-		s := r.spec(idle()...)
-		s.Network = "full"
+		s := r.full()
 		s.Ports = []backends.Port{{HostIP: "127.0.0.1", HostPort: l.Addr().(*net.TCPAddr).Port, GuestPort: 8080, Protocol: "tcp"}}
 		inst, err := r.b.Create(r.ctx(), s)
 		if err == nil {

@@ -36,22 +36,23 @@ var waitPoints = []point{
 	{"wait/stopped_by_another_process", nil, func(r *rig) {
 		ref := r.running(idle()...)
 		other := r.open()
-		go func() {
+		stopped := r.aside(func() {
 			time.Sleep(200 * time.Millisecond)
 			if err := other.Stop(r.ctx(), ref, 0); err != nil {
 				r.Errorf("Stop: %v", err)
 			}
-		}()
+		})
 		if o := r.wait(ref); o.Status != backends.StatusStopped {
 			r.Errorf("Wait says %s, want stopped", o.Status)
 		}
+		stopped()
 	}},
 	{"wait/removed_while_waiting_is_gone", nil, func(r *rig) {
 		ref := r.running(idle()...)
-		go func() {
+		r.aside(func() {
 			time.Sleep(200 * time.Millisecond)
 			r.h.Behind.Delete(r.T, ref.Name)
-		}()
+		})
 		if o := r.wait(ref); o.Status != backends.StatusGone && o.Status != backends.StatusStopped {
 			r.Errorf("Wait says %s of what is gone", o.Status)
 		}
@@ -130,10 +131,10 @@ var logPoints = []point{
 		ref := r.running(sh("echo up; sleep 3600")...)
 		ctx, cancel := context.WithCancel(r.ctx())
 		var out screen
-		go func() {
+		r.aside(func() {
 			r.poll("the line comes", out.has("up\n"))
 			cancel()
-		}()
+		})
 		r.prompt("a cancelled Logs", func() {
 			r.is(r.b.Logs(ctx, ref, backends.LogOptions{Follow: true, Tail: -1}, &out, &out), context.Canceled, "Logs")
 		})
