@@ -113,6 +113,24 @@ func TestHintsWork(t *testing.T) {
 	}
 }
 
+// TestComebackNamesWhatWorks asks for what show prints as the next command.
+func TestComebackNamesWhatWorks(t *testing.T) {
+	for _, s := range projections.States {
+		b := bottleIn(t, s)
+		c := b.Comeback()
+		if s == projections.Removed {
+			if c.Next != "bot-bottle history "+b.ID || len(c.BringsBack) > 0 {
+				t.Errorf("%s: %+v", s, c)
+			}
+			continue
+		}
+		next, of := actionOf(c.Next)
+		if _, err := b.Can(next); err != nil || of != b.Slug || len(c.BringsBack) == 0 || len(c.Loses) == 0 {
+			t.Errorf("%s: %+v: %v", s, c, err)
+		}
+	}
+}
+
 func TestProtectionForbidsOnlyRemoval(t *testing.T) {
 	for _, s := range projections.States {
 		b := bottleIn(t, s)
