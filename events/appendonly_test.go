@@ -89,6 +89,7 @@ func TestDamagedRows(t *testing.T) {
 		"an event is missing":      {`DELETE FROM events WHERE seq = 2`, 2},
 		"the first is missing":     {`DELETE FROM events WHERE seq = 1`, 1},
 		"versions do not follow":   {`UPDATE events SET version = 7 WHERE seq = 4`, 4},
+		"a control character":      {`UPDATE events SET data = '{"a":"' || char(31) || '"}' WHERE seq = 4`, 4},
 		"a stream begins too late": {`UPDATE events SET version = version + 10 WHERE bottle_id = '` + id(1) + `'`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

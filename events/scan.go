@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-const (
-	selectEvents = "SELECT e.seq, e.bottle_id, e.version, e.type, e.time, e.data, e.origin, e.digest, r.salt, r.data " +
-		"FROM events e LEFT JOIN erasable r ON r.seq = e.seq"
-	selectStream = selectEvents + " WHERE e.bottle_id = ? AND e.version > ? ORDER BY e.version"
-)
-
 // Filter selects events. Conditions of different kinds must all hold; zero
 // fields select everything.
 type Filter struct {
@@ -67,7 +61,7 @@ func (f Filter) sql() (string, []any) {
 	}
 	switch {
 	case f.Limit > 0 && f.Newest:
-		q = "SELECT * FROM (" + q + " ORDER BY e.seq DESC LIMIT ?) ORDER BY 1"
+		q = "SELECT row FROM (" + strings.Replace(q, packed, packed+" AS row, e.seq AS seq", 1) + " ORDER BY e.seq DESC LIMIT ?) ORDER BY seq"
 		args = append(args, f.Limit)
 	case f.Limit > 0:
 		q += " ORDER BY e.seq LIMIT ?"
@@ -101,5 +95,5 @@ func (v *View) Scan(ctx context.Context, filter Filter, f func(Event) error) err
 			return f(e)
 		}
 	}
-	return scan(ctx, rows, each)
+	return scan(ctx, v.path, rows, each)
 }

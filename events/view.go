@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // View is one state of the log and of what was folded from it. It is valid
@@ -79,7 +78,7 @@ func (v *View) StreamAfter(ctx context.Context, id string, version int64) ([]Eve
 	}
 	var out []Event
 	if err == nil {
-		err = scan(ctx, rows, func(e Event) error {
+		err = scan(ctx, v.path, rows, func(e Event) error {
 			version++
 			if e.Version != version {
 				return &Damaged{Path: v.path, Seq: e.Seq, Why: fmt.Sprintf("version %d of stream %s stands where %d belongs", e.Version, id, version)}
@@ -92,26 +91,6 @@ func (v *View) StreamAfter(ctx context.Context, id string, version int64) ([]Eve
 		return nil, fmt.Errorf("read stream %s: %w", id, err)
 	}
 	return out, nil
-}
-
-// scan reads rows of selectEvents.
-func scan(ctx context.Context, rows *sql.Rows, f func(Event) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var e Event
-		var ms int64
-		if err := rows.Scan(&e.Seq, &e.Stream, &e.Version, &e.Type, &ms, &e.Data, &e.Origin, &e.Digest, &e.Salt, &e.Erasable); err != nil {
-			return err
-		}
-		e.Time = time.UnixMilli(ms).UTC()
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // view runs f in a transaction that reads, on a connection of a pool.
