@@ -1,7 +1,10 @@
 package fake_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -11,6 +14,9 @@ import (
 
 func TestMain(m *testing.M) {
 	fake.Main() // the test binary is the supervisor too
+	if verb := os.Getenv(envVerb); verb != "" {
+		otherProcess(verb)
+	}
 	os.Exit(m.Run())
 }
 
@@ -34,6 +40,11 @@ func open(t *testing.T, dir string) backends.Backend {
 
 func TestConformance(t *testing.T) {
 	usable(t)
+	backendtest.Run(t, harness(t, func(b backends.Backend) backends.Backend { return b }))
+}
+
+// harness is the fake under test; wrap may spoil it.
+func harness(t *testing.T, wrap func(backends.Backend) backends.Backend) backendtest.Harness {
 	dir := t.TempDir()
 	e := fake.At(dir)
 	do := func(f func(string) error) func(*testing.T, string) {
@@ -45,9 +56,10 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	h := backendtest.Harness{
-		Open:    func(t *testing.T) backends.Backend { return open(t, dir) },
+		Open:    func(t *testing.T) backends.Backend { return wrap(open(t, dir)) },
 		Image:   "busybox",
 		NoEntry: "no-command",
+		Archive: archive(t),
 		Behind: backendtest.Behind{
 			Make: func(t *testing.T, name string, labels map[string]string) string {
 				t.Helper()
@@ -81,5 +93,31 @@ func TestConformance(t *testing.T) {
 	if os.Getuid() != 0 {
 		h.Without[backendtest.Users] = "without root there is one user in a namespace"
 	}
-	backendtest.Run(t, h)
+	return h
+}
+
+// archive writes an image archive as docker save does, without layers.
+func archive(t *testing.T) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for name, text := range map[string]string{
+		"manifest.json": `[{"Config":"c.json","RepoTags":["mine:1"],"Layers":[]}]`,
+		"c.json":        `{"config":{"Entrypoint":["echo"],"Cmd":["from the archive"]}}`,
+	} {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
