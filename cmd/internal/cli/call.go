@@ -12,6 +12,8 @@ type call struct {
 	out      *stdout
 	progress *progress
 	guest    guestCodes
+	// reports is set when stdout stands whatever the exit code says.
+	reports bool
 
 	log    *log           // nil until something looks
 	opened []func() error // to close, last first

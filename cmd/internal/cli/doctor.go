@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -44,6 +45,7 @@ func (d *doctorCmd) run(ctx context.Context, c *call) error {
 		found, works := d.checkBackend(ctx, c, name, homeID)
 		checks, usable = append(checks, found...), usable || works
 	}
+	c.reports = true // what is wrong is the very answer
 	if err := printChecks(c, checks, usable); err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (d *doctorCmd) checkBackend(ctx context.Context, c *call, name, homeID stri
 	add("reachable", statusOK, endpoint, "")
 	add("version", statusOK, fmt.Sprintf("%s %s, API %s", orElse(e.Name, name), e.Version, orElse(e.API, "-")), "")
 	for _, g := range e.Missing {
-		add(g.ID, statusWarn, g.Detail, g.Fix)
+		add(strings.TrimPrefix(g.ID, name+"."), statusWarn, g.Detail, g.Fix)
 	}
 	if len(e.Missing) == 0 {
 		add("limits", statusOK, "everything that start can ask for is enforced", "")

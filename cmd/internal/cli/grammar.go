@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -61,6 +60,12 @@ func (c *call) parse(e *entry, cmd command, at int, args []string) error {
 			args = args[:i]
 		}
 	}
+	if _, ok := cmd.(plain); ok {
+		if flags, ok := quick(args, at); ok {
+			c.everywhere = flags
+			return c.everywhere.settle()
+		}
+	}
 	k, err := kong.New(&c.everywhere,
 		kong.Name("bot-bottle"),
 		kong.Writers(c.out, c.env.Stderr),
@@ -94,7 +99,7 @@ func parseFailure(what, next string, err error) error {
 	if errors.As(err, &parse) {
 		err = parse.Unwrap()
 	}
-	return &problem{Code: codeUsage, Message: what + ": " + strings.ReplaceAll(err.Error(), `"`, ""), Next: next}
+	return &problem{Code: codeUsage, Message: what + ": " + err.Error(), Next: next}
 }
 
 // helpFlag prints the help of the verb it stands behind.

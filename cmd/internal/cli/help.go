@@ -13,6 +13,15 @@ func (c *call) bare(ctx context.Context, args []string) error {
 	if slices.Contains(args, "--version") {
 		return (&versionCmd{}).run(ctx, c)
 	}
+	if err := c.stray(args); err != nil {
+		return err
+	}
+	c.help()
+	return nil
+}
+
+// stray says what is wrong with flags that stand before any command.
+func (c *call) stray(args []string) error {
 	if !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
 		k, err := kong.New(&c.everywhere, kong.Name("bot-bottle"), kong.Exit(func(int) {}), kong.NoDefaultHelp(), kong.WithHyphenPrefixedParameters(true))
 		if err != nil {
@@ -22,7 +31,6 @@ func (c *call) bare(ctx context.Context, args []string) error {
 			return parseFailure("bot-bottle", "bot-bottle --help", err)
 		}
 	}
-	c.help()
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
@@ -27,6 +28,14 @@ func (q *eventQuery) check() error {
 			return err
 		}
 	}
+	for flag, s := range map[string]string{"--since": q.Since, "--until": q.Until} {
+		if s == "" {
+			continue
+		}
+		if _, err := parseMoment(s, time.Time{}); err != nil {
+			return usageError(flag + " " + err.Error())
+		}
+	}
 	if q.Limit < 0 {
 		return usageError("--limit takes a number that is not negative")
 	}
@@ -42,14 +51,14 @@ func (q *eventQuery) filter(ctx context.Context, c *call, v *glance, bottles []s
 	if q.Since != "" {
 		m, err := parseMoment(q.Since, now)
 		if err != nil {
-			return f, false, usageError("--since " + err.Error())
+			return f, false, err
 		}
 		f.AfterSeq, f.Since = m.Seq, m.Time
 	}
 	if q.Until != "" {
 		m, err := parseMoment(q.Until, now)
 		if err != nil {
-			return f, false, usageError("--until " + err.Error())
+			return f, false, err
 		}
 		f.UntilSeq, f.Until = m.Seq, m.Time
 		if m.BySeq && m.Seq == 0 {

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
 )
 
 // labelCmd is `label`.
@@ -12,8 +15,9 @@ type labelCmd struct {
 	Changes []string `arg:"" name:"k=v|k-" sep:"none" help:"k=v sets a label, k- unsets it."`
 }
 
-func (l *labelCmd) run(ctx context.Context, c *call) error {
-	set, unset := map[string]string{}, []string(nil)
+// changes sorts out what to set and what to unset.
+func (l *labelCmd) changes() (set map[string]string, unset []string, err error) {
+	set = map[string]string{}
 	for _, ch := range l.Changes {
 		switch k, v, eq := strings.Cut(ch, "="); {
 		case eq:
@@ -21,8 +25,29 @@ func (l *labelCmd) run(ctx context.Context, c *call) error {
 		case strings.HasSuffix(ch, "-") && len(ch) > 1:
 			unset = append(unset, strings.TrimSuffix(ch, "-"))
 		default:
-			return usageError(fmt.Sprintf("label: %s is neither k=v nor k-", clip(ch)))
+			return nil, nil, usageError(fmt.Sprintf("label: %s is neither k=v nor k-", clip(ch)))
 		}
+	}
+	return set, unset, nil
+}
+
+func (l *labelCmd) check() error {
+	set, unset, err := l.changes()
+	for k, v := range set {
+		if err := lifecycle.CheckLabel(k, v); err != nil {
+			return err
+		}
+		if slices.Contains(unset, k) {
+			return usageError(fmt.Sprintf("label: %s is set and unset at once", clip(k)))
+		}
+	}
+	return err
+}
+
+func (l *labelCmd) run(ctx context.Context, c *call) error {
+	set, unset, err := l.changes()
+	if err != nil {
+		return err
 	}
 	b, err := c.bottle(ctx, l.Bottle)
 	if err != nil {

@@ -68,6 +68,9 @@ func (c *call) main(ctx context.Context, args []string) error {
 	}
 	e := find(args[at])
 	if e == nil {
+		if err := c.stray(args[:at]); err != nil { // what was taken for the command may be the value of a misspelt flag
+			return err
+		}
 		return unknownCommand(args[at])
 	}
 	c.command = e.name
@@ -89,7 +92,7 @@ func (c *call) main(ctx context.Context, args []string) error {
 func (c *call) finish(err error) int {
 	c.progress.end()
 	f := explain(err)
-	if err == nil || f.silent || reported[f.Exit] {
+	if err == nil || f.silent || c.reports || reported[f.Exit] {
 		if werr := c.out.release(); werr != nil && (err == nil || f.silent) {
 			f = explain(werr)
 		}

@@ -1,7 +1,10 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -46,11 +49,15 @@ func TestScripts(t *testing.T) {
 	if err := fake.Usable(); err != nil {
 		t.Skip(err)
 	}
+	golden, err := filepath.Abs("testdata/golden")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireUniqueNames:  true,
-		RequireExplicitExec: false,
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		ContinueOnError:    true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			engine := filepath.Join(e.WorkDir, "engine")
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "user"))
@@ -58,14 +65,16 @@ func TestScripts(t *testing.T) {
 			e.Setenv("BOT_BOTTLE_FAKE", engine)
 			e.Setenv("TEST_SYSTEM_CONFIG", filepath.Join(e.WorkDir, "etc.yaml"))
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GOLDEN", golden)
 			e.Defer(func() { endAll(engine) })
-			return errors.Join(os.Mkdir(filepath.Join(e.WorkDir, "user"), 0o700), os.Mkdir(engine, 0o700))
+			return errors.Join(os.MkdirAll(filepath.Join(e.WorkDir, "user"), 0o700), os.Mkdir(engine, 0o700))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":  exits,
-			"golden": golden,
+			"golden": compareGolden,
 			"fault":  fault,
 			"behind": behind,
+			"newer":  newer,
 		},
 	})
 }
@@ -109,9 +118,10 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
 }
 
-// golden compares stdout or stderr with a file, after taking out what differs
-// from run to run: golden stdout FILE.
-func golden(ts *testscript.TestScript, neg bool, args []string) {
+// compareGolden compares stdout or stderr with a file of testdata/golden,
+// after taking out what differs from run to run: golden stdout FILE. An object
+// is laid out for reading first. UPDATE_GOLDEN=1 writes the files anew.
+func compareGolden(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: golden stdout|stderr FILE")
 	}
@@ -119,7 +129,18 @@ func golden(ts *testscript.TestScript, neg bool, args []string) {
 	for _, v := range varying {
 		got = v.re.ReplaceAllString(got, v.by)
 	}
-	if want := ts.ReadFile(args[1]); got != want {
+	var laid bytes.Buffer
+	if json.Indent(&laid, []byte(got), "", "  ") == nil {
+		got = laid.String()
+	}
+	path := filepath.Join(ts.Getenv("GOLDEN"), args[1])
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		ts.Check(os.WriteFile(path, []byte(got), 0o644))
+		return
+	}
+	want, err := os.ReadFile(path)
+	ts.Check(err)
+	if got != string(want) {
 		ts.Fatalf("%s is\n%s\nwant\n%s", args[0], got, want)
 	}
 }
@@ -167,6 +188,15 @@ func behind(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("behind: no verb %q", args[0])
 	}
+}
+
+// newer makes the log of a home look as if a newer program had written it.
+func newer(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0])+"/log.db")
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("PRAGMA user_version = 1000")
+	ts.Check(err)
 }
 
 // endAll ends the instances that a script left running.

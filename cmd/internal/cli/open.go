@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
@@ -12,21 +13,33 @@ import (
 // manager opens the log for writing, makes it if need be, and returns what
 // carries out the verbs. conf may be nil for verbs that no config bears on.
 func (c *call) manager(ctx context.Context, conf *config) (*lifecycle.Manager, error) {
+	m, err := c.planner(conf)
+	if err != nil {
+		return nil, err
+	}
+	return m, c.openLog(ctx, m)
+}
+
+// openLog gives a manager its log.
+func (c *call) openLog(ctx context.Context, m *lifecycle.Manager) (err error) {
+	m.Tables = projections.NewTables()
+	m.Log, err = events.Open(ctx, events.Options{Home: m.Home, Projector: m.Tables, Origin: c.origin(), Now: c.env.Now})
+	if err == nil {
+		c.later(m.Log.Close)
+	}
+	return err
+}
+
+// planner is a manager without a log: it can plan, and has made nothing.
+func (c *call) planner(conf *config) (*lifecycle.Manager, error) {
 	home, err := c.homeFolder()
 	if err != nil {
 		return nil, err
 	}
-	tables := projections.NewTables()
-	origin := c.origin()
-	l, err := events.Open(ctx, events.Options{Home: home, Projector: tables, Origin: origin, Now: c.env.Now})
-	if err != nil {
-		return nil, err
-	}
-	c.later(l.Close)
 	m := &lifecycle.Manager{
-		Log: l, Tables: tables, Backends: c.env.Backends, Home: home,
+		Backends: c.env.Backends, Home: withoutLinks(home),
 		Now: c.env.Now, NewID: c.env.NewID, Nonce: c.env.Nonce, Getenv: c.env.Getenv,
-		MachineID: origin.MachineID, BootID: origin.BootID,
+		MachineID: machineID(), BootID: bootID(),
 		EngineTimeout: time.Duration(c.EngineTimeout),
 		Say:           c.progress.notice, At: c.env.At,
 	}
@@ -34,6 +47,20 @@ func (c *call) manager(ctx context.Context, conf *config) (*lifecycle.Manager, e
 		m.ConfigBackend = conf.Backend
 	}
 	return m, nil
+}
+
+// withoutLinks resolves the links in the part of a path that exists.
+func withoutLinks(path string) string {
+	rest := ""
+	for p := path; ; p = filepath.Dir(p) {
+		if real, err := filepath.EvalSymlinks(p); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if p == filepath.Dir(p) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(p), rest)
+	}
 }
 
 // config reads the config files.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -64,6 +65,15 @@ func newStdout(to io.Writer) *stdout {
 	return &stdout{Writer: bufio.NewWriterSize(h, 32<<10), held: h}
 }
 
+// give is Write for bytes that the caller does not need any more.
+func (s *stdout) give(b []byte) {
+	if s.held.free || len(s.held.kept) > 0 || s.Buffered() > 0 {
+		s.Write(b)
+		return
+	}
+	s.held.kept = b
+}
+
 // release lets through what was printed and all that follows.
 func (s *stdout) release() error {
 	err := s.Flush()
@@ -109,6 +119,7 @@ func (l listing[T]) print(c *call) error {
 	switch c.Output {
 	case asJSON:
 		j := newDocument()
+		j.b = slices.Grow(j.b, len(l.items)*rowBytes)
 		if l.head != nil {
 			l.head(j)
 		}
@@ -229,8 +240,11 @@ func (c *call) document(j *jsonBuf) {
 	if c.Output == asJSON && isTerminal(c.env.Stdout) {
 		b = indented(b)
 	}
-	c.out.Write(b)
+	c.out.give(b)
 }
+
+// rowBytes is about what a bottle or an event takes as JSON.
+const rowBytes = 800
 
 func indented(b []byte) []byte {
 	var out bytes.Buffer

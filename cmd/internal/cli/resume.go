@@ -66,7 +66,7 @@ func (r *resumeCmd) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if r.NewInstance && b.Instance != nil {
+	if _, err := b.Can(projections.NewInstance); err == nil && r.NewInstance && b.Instance != nil {
 		for _, s := range b.LosesAnew() {
 			c.progress.warn(b.Slug, "lost with the old instance: "+s)
 		}

@@ -13,7 +13,7 @@ import (
 
 // startCmd is `start`.
 type startCmd struct {
-	Name     string    `placeholder:"SLUG" help:"Name of the bottle; one is made up from agent and folder otherwise."`
+	Name     *string   `placeholder:"SLUG" help:"Name of the bottle; one is made up from agent and folder otherwise."`
 	Agent    string    `placeholder:"NAME" help:"A profile of the config file."`
 	Backend  string    `placeholder:"NAME" help:"What holds the bottle."`
 	Endpoint string    `placeholder:"E" help:"Which engine of that kind."`
@@ -67,6 +67,11 @@ func (s *startCmd) check() error {
 			return err
 		}
 	}
+	if s.Name != nil {
+		if err := lifecycle.CheckSlug(*s.Name); err != nil {
+			return err
+		}
+	}
 	if s.CPUs < 0 || s.Pids < 0 {
 		return usageError("start: --cpus and --pids take a number that is not negative")
 	}
@@ -98,7 +103,7 @@ func (s *startCmd) run(ctx context.Context, c *call) error {
 	if err := checkDetachKeys(keys); err != nil {
 		return err
 	}
-	m, err := c.manager(ctx, conf)
+	m, err := c.planner(conf)
 	if err != nil {
 		return err
 	}
@@ -112,6 +117,9 @@ func (s *startCmd) run(ctx context.Context, c *call) error {
 	c.progress.say("workspace: " + workspaceText(plan.Created.Workspace))
 	if s.DryRun {
 		return c.dryRun(plan)
+	}
+	if err := c.openLog(ctx, m); err != nil {
+		return err
 	}
 	begin := func(fg *lifecycle.Foreground) (lifecycle.Outcome, error) { return m.Start(ctx, plan, fg) }
 	var out lifecycle.Outcome
@@ -175,7 +183,7 @@ func (c *call) structured() bool { return c.Output == asJSON || c.Output == asLi
 // request merges flags and profile.
 func (s *startCmd) request(c *call, conf *config) (r lifecycle.StartRequest, err error) {
 	r = lifecycle.StartRequest{
-		Name: s.Name, Agent: s.Agent, Backend: s.Backend, Endpoint: s.Endpoint,
+		Agent: s.Agent, Backend: s.Backend, Endpoint: s.Endpoint,
 		Image: s.Image, Pull: backends.Pull(s.Pull), Argv: s.argv, Cwd: c.env.Cwd,
 		Env: s.Env, EnvFiles: s.EnvFile, EnvPlain: s.EnvPlain,
 		Workspace: s.Workspace, Clone: s.Clone, Volumes: s.Volume, Publish: s.Publish,
@@ -183,6 +191,9 @@ func (s *startCmd) request(c *call, conf *config) (r lifecycle.StartRequest, err
 		Limits:   events.Limits{CPUs: s.CPUs, Memory: int64(s.Memory), Pids: s.Pids, Disk: int64(s.Disk)},
 		ReadOnly: s.ReadOnly, Runtime: s.Runtime, Rm: s.Rm, Protect: s.Protect,
 		RiskOK: s.AllowHostRisk, SecretOK: s.AllowSecretArgv, IdempotencyKey: s.IdempotencyKey,
+	}
+	if s.Name != nil {
+		r.Name = *s.Name
 	}
 	r.Labels = map[string]string{}
 	for _, l := range s.Label {

@@ -15,7 +15,7 @@ type stopCmd struct {
 
 // ending says how an agent is ended.
 type ending struct {
-	Grace span `default:"10s" placeholder:"D" help:"How long the agent may take to end by itself."`
+	Grace span `default:"10s" placeholder:"D" help:"How long the agent may take to end by itself (10s)."`
 	Kill  bool `help:"End it at once."`
 }
 
