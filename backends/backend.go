@@ -43,7 +43,7 @@ type Backend interface {
 	Start(ctx context.Context, ref Ref) error
 
 	// Stop ends it: the stop signal, then after grace the hard end; grace 0
-	// is the hard end at once. It waits for the end. Not running: nil.
+	// is the hard end at once. It waits for the end. Not running or gone: nil.
 	Stop(ctx context.Context, ref Ref, grace time.Duration) error
 
 	// Remove deletes the instance and what only it uses in the engine (its
@@ -71,16 +71,19 @@ type Backend interface {
 	// Attach connects streams to the main process. It is connected when
 	// ready is called (once, before anything is awaited), so that a caller
 	// can attach first and start then. It returns when the process ended or
-	// the user detached.
+	// the user detached. Started and not running is [ErrNotRunning]. Who only
+	// reads neither types nor resizes, but can detach.
 	Attach(ctx context.Context, ref Ref, o AttachOptions, io Streams, ready func()) (Detachment, error)
 
-	// Wait blocks until the instance does not run and returns how it ended.
+	// Wait blocks until the instance does not run and returns how it ended,
+	// as Inspect would: gone and replaced are statuses.
 	Wait(ctx context.Context, ref Ref) (Observation, error)
 
 	// Logs copies what the main process printed, oldest first.
 	Logs(ctx context.Context, ref Ref, o LogOptions, stdout, stderr io.Writer) error
 
-	// CopyIn unpacks a tar stream below the folder dir of the instance.
+	// CopyIn unpacks a tar stream below the folder dir of the instance, which
+	// must be there, with the numeric owners and the modes of the stream.
 	CopyIn(ctx context.Context, ref Ref, dir string, tar io.Reader) error
 
 	// CopyOut writes the file or folder at path as a tar stream. Links are

@@ -230,6 +230,13 @@ var attachPoints = []point{
 			r.Error("a reader typed")
 		}
 	}},
+	{"attach/read_only_can_detach", need(Attach, TTY), func(r *rig) {
+		ref := r.runningSpec(r.tty(agent))
+		c := r.attach(ref, backends.AttachOptions{TTY: true, ReadOnly: true, Started: true})
+		c.types("\x10\x11")
+		c.ends(backends.Detached)
+		r.status(ref, backends.StatusRunning)
+	}},
 	{"attach/read_only_never_resizes", need(Attach, TTY), func(r *rig) {
 		ref := r.create(r.tty(`while :; do stty size; sleep 0.1; done`))
 		writer := r.attach(ref, backends.AttachOptions{TTY: true})

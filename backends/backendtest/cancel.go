@@ -3,7 +3,6 @@ package backendtest
 import (
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"time"
 
@@ -16,26 +15,9 @@ var cancelPoints = []point{
 		never := r.spec(idle()...)
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
-		calls := map[string]func() error{
-			"Probe":   func() error { _, err := r.b.Probe(ctx); return err },
-			"Create":  func() error { _, err := r.b.Create(ctx, never); return err },
-			"Start":   func() error { return r.b.Start(ctx, made) },
-			"Stop":    func() error { return r.b.Stop(ctx, made, time.Minute) },
-			"Remove":  func() error { return r.b.Remove(ctx, made) },
-			"Inspect": func() error { _, err := r.b.Inspect(ctx, made); return err },
-			"Find":    func() error { _, err := r.b.Find(ctx, made.Labels, made.Name); return err },
-			"List":    func() error { _, err := r.b.List(ctx, r.home); return err },
-			"Exec": func() error {
-				_, err := r.b.Exec(ctx, made, backends.Command{Argv: []string{"true"}}, backends.Streams{})
-				return err
-			},
-			"Wait":    func() error { _, err := r.b.Wait(ctx, made); return err },
-			"Logs":    func() error { return r.b.Logs(ctx, made, backends.LogOptions{Tail: -1}, io.Discard, io.Discard) },
-			"Stat":    func() error { _, err := r.b.Stat(ctx, made, "/"); return err },
-			"CopyOut": func() error { return r.b.CopyOut(ctx, made, "/etc", io.Discard) },
-		}
+		calls := r.everyCall(r.b, made, never)
 		for name, call := range calls {
-			r.prompt(name, func() { r.is(call(), context.Canceled, name) })
+			r.prompt(name, func() { r.is(call(ctx), context.Canceled, name) })
 		}
 		r.status(made, backends.StatusCreated)
 		r.nothing(never)

@@ -17,6 +17,7 @@ type entry struct {
 	name, body, link string
 	mode             int64
 	kind             byte
+	owner            int
 }
 
 func pack(r *rig, entries ...entry) *bytes.Buffer {
@@ -29,7 +30,7 @@ func pack(r *rig, entries ...entry) *bytes.Buffer {
 		if e.mode == 0 {
 			e.mode = 0o644
 		}
-		r.must(w.WriteHeader(&tar.Header{Name: e.name, Typeflag: e.kind, Mode: e.mode, Size: int64(len(e.body)), Linkname: e.link}), "tar")
+		r.must(w.WriteHeader(&tar.Header{Name: e.name, Typeflag: e.kind, Mode: e.mode, Size: int64(len(e.body)), Linkname: e.link, Uid: e.owner, Gid: e.owner}), "tar")
 		_, err := io.WriteString(w, e.body)
 		r.must(err, "tar")
 	}
@@ -69,6 +70,12 @@ var copyPoints = []point{
 			entry{name: "sub", kind: tar.TypeDir, mode: 0o755}, entry{name: "sub/big", body: big},
 			entry{name: "link", kind: tar.TypeSymlink, link: "a b"})), "CopyIn")
 		r.says(ref, "cd "+dir+"; cat 'a b'; stat -c %a 'a b'; ./run.sh; wc -c < sub/big; readlink link", "hello\n640\nran\n262144\na b\n")
+	}},
+	{"copy/in_keeps_owners", need(Users), func(r *rig) {
+		ref, dir := r.shared(), r.place()
+		r.must(r.b.CopyIn(r.ctx(), ref, dir, pack(r, entry{name: "f", body: "x", owner: 1234},
+			entry{name: "d", kind: tar.TypeDir, mode: 0o755, owner: 1234})), "CopyIn")
+		r.says(ref, "cd "+dir+"; stat -c %u:%g f d", "1234:1234\n1234:1234\n")
 	}},
 	{"copy/in_replaces_files", nil, func(r *rig) {
 		ref, dir := r.shared(), r.place()

@@ -30,6 +30,11 @@ type Harness struct {
 	// which the engine does not have. "" skips.
 	Archive string
 
+	// Dead opens endpoints that do not work, each by what is wrong: "absent"
+	// where nothing answers, "hanging" where a call is taken and never
+	// answered, "rubbish" where something else answers. Nil or missing skips.
+	Dead map[string]func(t *testing.T) backends.Backend
+
 	// Behind does things without the backend's knowledge.
 	Behind Behind
 

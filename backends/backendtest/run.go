@@ -28,7 +28,7 @@ func need(cs ...Capability) []Capability { return cs }
 func points() []point {
 	return slices.Concat(probePoints, imagePoints, createPoints, specPoints, startPoints, stopPoints,
 		removePoints, inspectPoints, findPoints, listPoints, execPoints, attachPoints,
-		waitPoints, logPoints, copyPoints, leftoverPoints, hostilePoints, cancelPoints, togetherPoints)
+		waitPoints, logPoints, copyPoints, leftoverPoints, hostilePoints, cancelPoints, togetherPoints, deadPoints)
 }
 
 // Run holds a backend to the contract.

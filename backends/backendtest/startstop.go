@@ -56,6 +56,9 @@ var startPoints = []point{
 		if o.Status != backends.StatusCreated && o.Status != backends.StatusStopped {
 			r.Errorf("after a failed start Inspect says %s", o.Status)
 		}
+		if o.Detail == "" {
+			r.Error("after a failed start Inspect has no word on it")
+		}
 		r.must(r.b.Remove(r.ctx(), ref), "Remove after a failed start")
 	}},
 	{"start/not_executable_fails_and_tells", need(StartFails, NotFoundTold), func(r *rig) {

@@ -169,7 +169,12 @@ type early struct{ backends.Backend }
 func (b early) Attach(ctx context.Context, ref backends.Ref, o backends.AttachOptions, s backends.Streams, ready func()) (backends.Detachment, error) {
 	ready()
 	for {
-		if seen, err := b.Backend.Inspect(ctx, ref); err != nil || seen.Status != backends.StatusCreated {
+		seen, err := b.Backend.Inspect(ctx, ref)
+		if err != nil || seen.Status == backends.StatusStopped {
+			return backends.Ended, err
+		}
+		if seen.Status == backends.StatusRunning {
+			time.Sleep(300 * time.Millisecond) // by now it has said something
 			break
 		}
 	}

@@ -60,6 +60,23 @@ func harness(t *testing.T, wrap func(backends.Backend) backends.Backend) backend
 		Image:   "busybox",
 		NoEntry: "no-command",
 		Archive: archive(t),
+		Dead: map[string]func(*testing.T) backends.Backend{
+			"absent": func(t *testing.T) backends.Backend { return open(t, filepath.Join(t.TempDir(), "none")) },
+			"rubbish": func(t *testing.T) backends.Backend {
+				dir := t.TempDir()
+				plan(t, dir, fake.Faults{Unreachable: "something else answers"})
+				return open(t, dir)
+			},
+			"hanging": func(t *testing.T) backends.Backend {
+				dir := t.TempDir()
+				var f fake.Faults
+				for _, point := range fake.Points() {
+					f.Faults = append(f.Faults, fake.Fault{Point: point, Hang: true})
+				}
+				plan(t, dir, f)
+				return open(t, dir)
+			},
+		},
 		Behind: backendtest.Behind{
 			Make: func(t *testing.T, name string, labels map[string]string) string {
 				t.Helper()
