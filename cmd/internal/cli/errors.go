@@ -196,13 +196,21 @@ func classifyEngine(err error, f *failure) {
 	switch {
 	case errors.Is(err, backends.ErrNotExecutable):
 		f.Origin, f.inGuest = "guest", exitNotExecutable
+		f.wrongWords()
 	case errors.Is(err, backends.ErrCommandNotFound):
 		f.Origin, f.inGuest = "guest", exitNotFound
+		f.wrongWords()
 	case errors.Is(err, backends.ErrImageNotFound), errors.Is(err, backends.ErrImageDenied),
 		errors.Is(err, backends.ErrBadRequest), errors.Is(err, backends.ErrUnsupported):
 		f.Origin = "backend"
-		if f.Code == codeInternal {
-			f.Code = codeUsage
-		}
+		f.wrongWords()
+	}
+}
+
+// wrongWords says that the command line asked for what cannot be had, when
+// nothing says more.
+func (f *failure) wrongWords() {
+	if f.Code == codeInternal {
+		f.Code = codeUsage
 	}
 }

@@ -160,7 +160,12 @@ func slugs(ctx context.Context, v *glance) (map[string]string, error) {
 func (e toldEvent) item(j *jsonBuf) {
 	j.open("", '{').num("seq", e.Seq).str("bottle", e.Stream).opt("slug", e.slug).num("version", e.Version)
 	j.str("type", e.Type).time("time", e.Time).stored("data", e.Data).stored("private", e.Erasable)
-	j.stored("origin", e.Origin).close('}')
+	o := e.origin()
+	j.open("origin", '{').str("command", o.Command).str("user", o.User).num("uid", int64(o.UID))
+	j.opt("sudo_user", o.SudoUser).opt("ssh_peer", o.SSHPeer).opt("tty", o.TTY).str("host", o.Host)
+	j.opt("machine_id", o.MachineID).opt("boot_id", o.BootID).num("pid", int64(o.PID))
+	j.optNum("process_start", o.ProcessStart, o.ProcessStart != 0).str("build", o.Build).opt("reason", o.Reason)
+	j.close('}').close('}')
 }
 
 // origin reads who appended the event; half of it is better than none.

@@ -103,10 +103,11 @@ func (c *call) finish(err error) int {
 	if f.Message != "" {
 		c.complain(f)
 	}
-	if f.Message != "" && (c.guest == guestAlways || c.guest == guestButUsage && f.Exit != exits[codeUsage]) {
-		return f.guestCode()
+	if f.Message == "" || c.guest == guestNever ||
+		c.guest == guestButUsage && f.Exit == exits[codeUsage] && f.inGuest == 0 {
+		return f.Exit
 	}
-	return f.Exit
+	return f.guestCode()
 }
 
 // reported are the exit codes with which the report on stdout stands although

@@ -75,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"fault":  fault,
 			"behind": behind,
 			"newer":  newer,
+			"homeid": homeID,
 		},
 	})
 }
@@ -112,10 +113,10 @@ var varying = []struct {
 	{regexp.MustCompile(`"process_start":\d+`), `"process_start":1`},
 	{regexp.MustCompile(`"host":"[^"]*"`), `"host":"HOST"`},
 	{regexp.MustCompile(`"(machine_id|boot_id)":"[^"]*"`), `"$1":"ID"`},
-	{regexp.MustCompile(`,"(tty|sudo_user|ssh_peer)":"[^"]*"`), ``},
+	{regexp.MustCompile(`"(tty|sudo_user|ssh_peer)":"[^"]*"`), `"$1":null`},
 	{regexp.MustCompile(`"instance_id":"[^"]*"`), `"instance_id":"INSTANCE"`},
 	{regexp.MustCompile(`sha256:[0-9a-f]{8,64}`), "sha256:HASH"},
-	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
+	{regexp.MustCompile(`\b([0-9a-f]{32}|[0-9a-f]{64})\b`), "HASH"},
 }
 
 // compareGolden compares stdout or stderr with a file of testdata/golden,
@@ -197,6 +198,11 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 	defer db.Close()
 	_, err = db.Exec("PRAGMA user_version = 1000")
 	ts.Check(err)
+}
+
+// homeID puts the id of a home into $ID: homeid HOME.
+func homeID(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("ID", strings.TrimSpace(ts.ReadFile(args[0]+"/home-id")))
 }
 
 // endAll ends the instances that a script left running.
