@@ -20,9 +20,12 @@ type header struct{ wal bool }
 // opening a database in WAL mode already makes files beside it. A missing
 // file is errUnready.
 func readHeader(path string) (header, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would keep us
 	if errors.Is(err, fs.ErrNotExist) {
 		return header{}, missing(path)
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return header{}, &Foreign{Path: filepath.Dir(path), Why: "it is no folder"}
 	}
 	if err != nil {
 		return header{}, fmt.Errorf("open the log: %w", err)

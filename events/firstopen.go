@@ -150,7 +150,7 @@ func (l *Log) create(ctx context.Context) error {
 
 // fill makes the tables in a new file.
 func fill(ctx context.Context, path, homeID string) error {
-	db, err := database(path, write)
+	db, err := database(path, write, readerWait)
 	if err != nil {
 		return err
 	}

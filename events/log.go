@@ -34,7 +34,8 @@ type Options struct {
 	Salt io.Reader
 	// NewID makes the id of a new home, a UUIDv7; nil: made at random.
 	NewID func() string
-	// Wait is how long a writer waits for its turn; 0: 10 seconds.
+	// Wait is how long a writer waits for its turn, and then for a program
+	// that writes without taking turns; 0: 10 seconds.
 	Wait time.Duration
 	// FileSystem names the file system of a folder when a log is not safe on
 	// it, and is "" for all others; nil: the system is asked.
@@ -101,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Projector != nil {
 		l.revision = int64(o.Projector.Revision())
 	}
-	if l.ro, err = database(path, read); err != nil {
+	if l.ro, err = database(path, read, readerWait); err != nil {
 		return nil, err
 	}
 	l.ro.SetMaxOpenConns(mostViews)
@@ -139,7 +140,7 @@ func (l *Log) connect(ctx context.Context) (err error) {
 		return err
 	}
 	if l.db == nil {
-		if l.db, err = database(l.path, write); err != nil {
+		if l.db, err = database(l.path, write, l.o.Wait); err != nil {
 			return err
 		}
 	}

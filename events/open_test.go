@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -154,6 +155,7 @@ func TestNotALog(t *testing.T) {
 		"another program's, in WAL":    {sqlite("PRAGMA journal_mode = WAL", "PRAGMA user_version = 2", "CREATE TABLE events (a)"), &foreign},
 		"another application id":       {sqlite("PRAGMA application_id = 7", "CREATE TABLE a (b)"), &foreign},
 		"a folder":                     {func(t *testing.T, p string) { must(t, os.Mkdir(p, 0o700)) }, &foreign},
+		"a pipe":                       {func(t *testing.T, p string) { must(t, syscall.Mkfifo(p, 0o600)) }, &foreign},
 		"a link to nothing":            {func(t *testing.T, p string) { must(t, os.Symlink("nowhere", p)) }, &foreign},
 		"nothing in it":                {content(nil), &damaged},
 		"words":                        {content([]byte("not a database, but long enough to hold a header of one hundred bytes, which this is now, or nearly so")), &damaged},
@@ -195,6 +197,9 @@ func TestNotALog(t *testing.T) {
 		must(t, os.WriteFile(home, nil, 0o600))
 		if _, err := events.Open(t.Context(), options(home)); !errors.As(err, &foreign) {
 			t.Errorf("open: %v", err)
+		}
+		if _, err := events.OpenReader(t.Context(), home, 1); !errors.As(err, &foreign) {
+			t.Errorf("read: %v", err)
 		}
 	})
 }
@@ -322,7 +327,7 @@ func TestOtherJournal(t *testing.T) {
 func TestSettings(t *testing.T) {
 	l := newLog(t)
 	err := l.Update(t.Context(), func(tx *events.Tx) error {
-		for pragma, want := range map[string]int{"synchronous": 2, "recursive_triggers": 1, "foreign_keys": 1, "trusted_schema": 0, "busy_timeout": 5000} {
+		for pragma, want := range map[string]int{"synchronous": 2, "recursive_triggers": 1, "foreign_keys": 1, "trusted_schema": 0, "busy_timeout": 10000} {
 			var got int
 			if err := tx.QueryRow(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {
 				return err
@@ -336,6 +341,26 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestSudo has root open a log in somebody's folder: what it makes there is
+// theirs, or they could not open their own log any more.
+func TestSudo(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("TestSudo needs to be root")
+	}
+	home := t.TempDir()
+	must(t, os.Chown(home, 65534, 65534))
+	l := open(t, options(home))
+	appendTo(t, l, id(1), 0, created("a"))
+	for _, name := range entries(t, home) { // the WAL too
+		st, err := os.Stat(filepath.Join(home, name))
+		must(t, err)
+		if uid := st.Sys().(*syscall.Stat_t).Uid; uid != 65534 {
+			t.Errorf("%s belongs to %d", name, uid)
+		}
+	}
+	closed(t, l)
 }
 
 func TestUnsafeFileSystem(t *testing.T) {

@@ -204,6 +204,17 @@ func TestBusy(t *testing.T) {
 		return nil
 	})
 	must(t, err)
+	db := another(t, home) // takes no turns
+	other, err := db.Conn(t.Context())
+	must(t, err)
+	_, err = other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	var busy *events.Busy
+	if _, err := tryAppend(l, id(3), 0, created("c")); !errors.As(err, &busy) {
+		t.Errorf("%v", err)
+	}
+	_, err = other.ExecContext(t.Context(), "ROLLBACK")
+	must(t, errors.Join(err, other.Close(), db.Close()))
 	appendTo(t, l, id(3), 0, created("c")) // who gave up does not hold the turn
 	appendTo(t, slow, id(4), 0, created("d"))
 }

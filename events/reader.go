@@ -50,7 +50,13 @@ func OpenReader(ctx context.Context, home string, revision int) (*Reader, error)
 		return nil, fmt.Errorf("find the home %s: %w", home, err)
 	}
 	r := &Reader{path: filepath.Join(dir, FileName), revision: int64(revision)}
-	if r.db, err = database(r.path, read); err != nil {
+	if st, err := os.Stat(r.path); err != nil || !st.Mode().IsRegular() {
+		// SQLite would wait for the other end of a pipe.
+		if bad := notALog(r.path); bad != nil {
+			return nil, bad
+		}
+	}
+	if r.db, err = database(r.path, read, readerWait); err != nil {
 		return nil, err
 	}
 	if err = r.check(ctx); err == nil {
@@ -59,9 +65,7 @@ func OpenReader(ctx context.Context, home string, revision int) (*Reader, error)
 	// Something is out of order: find out what, and read without locks where
 	// that is all the folder allows.
 	closing := r.Close()
-	if _, bad := readHeader(r.path); errors.Is(bad, errUnready) {
-		return nil, ErrNoLog
-	} else if bad != nil {
+	if bad := notALog(r.path); bad != nil {
 		return nil, bad
 	}
 	if noShared(err) {
@@ -71,6 +75,15 @@ func OpenReader(ctx context.Context, home string, revision int) (*Reader, error)
 		return r, nil
 	}
 	return nil, with(explain(r.path, err), closing)
+}
+
+// notALog says why a file is not one of ours, if it is not.
+func notALog(path string) error {
+	_, err := readHeader(path)
+	if errors.Is(err, errUnready) {
+		return ErrNoLog
+	}
+	return err
 }
 
 // check reads what the log says about itself, in a transaction of its own.
@@ -122,7 +135,7 @@ func (r *Reader) withoutLocks(ctx context.Context, cause error) (err error) {
 	if _, err := r.fingerprint(); err != nil {
 		return fmt.Errorf("%w: %w", err, cause)
 	}
-	if r.db, err = database(r.path, immutable); err != nil {
+	if r.db, err = database(r.path, immutable, readerWait); err != nil {
 		return err
 	}
 	r.db.SetMaxIdleConns(0) // such a connection keeps pages that may be stale

@@ -13,24 +13,30 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// busyTimeout is how long SQLite itself waits for a lock. Writers queue at
-// the turnstile before they get here, so that it matters only where a process
-// that does not know the turnstile writes, and while a log is recovered after
-// a crash.
-const busyTimeout = 5 * time.Second
+// readerWait is how long a reader waits for a lock of SQLite's: one is held
+// only while a log is recovered after a crash, or closed by its last user.
+const readerWait = 5 * time.Second
 
 // applicationID marks our files (PRAGMA application_id): "BotB" in ASCII.
 const applicationID = 0x426f7442
 
-// ofd lets the driver lock by open file description, where the system has
-// that. With POSIX locks, closing any other descriptor of the log anywhere in
-// the process drops the locks of all. It must come before the first open.
-var ofd = sync.OnceValue(func() error {
+// driver sets what holds for the whole process, before the first open.
+//
+// Locks are by open file description where the system has that: with POSIX
+// locks, closing any other descriptor of the log anywhere in the process
+// drops the locks of all. Commits are synced by fdatasync(2), which is what
+// SQLite does by itself where its configure script finds it, and the driver
+// only when told: data and size are on disk just the same, without a second
+// write for the time of change.
+var driver = sync.OnceValue(func() error {
 	_, err := sqlite.OFDLocking(true)
-	if errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
-		return nil
+	if err != nil && !errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
+		return err
 	}
-	return err
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return err
+	}
+	return nil
 })
 
 // access is a way to open a file.
@@ -42,14 +48,15 @@ const (
 	immutable        // without any lock, where the folder allows nothing else
 )
 
-// database makes a pool of connections; nothing is opened yet.
-func database(path string, how access) (*sql.DB, error) {
-	if err := ofd(); err != nil {
+// database makes a pool of connections, which wait for a lock of SQLite's no
+// longer than given; nothing is opened yet.
+func database(path string, how access, wait time.Duration) (*sql.DB, error) {
+	if err := driver(); err != nil {
 		return nil, err
 	}
 	// busy_timeout comes first by the driver's own rule; the others run in
 	// alphabetical order. A file may be an attacker's: trusted_schema is off.
-	q := "_busy_timeout=" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + "&_pragma=trusted_schema(0)"
+	q := "_busy_timeout=" + strconv.FormatInt(wait.Milliseconds(), 10) + "&_pragma=trusted_schema(0)"
 	switch how {
 	case write:
 		q += "&mode=rw&_pragma=foreign_keys(1)&_pragma=recursive_triggers(1)&_pragma=synchronous(FULL)"
