@@ -1,6 +1,7 @@
 # Everything here works on a fresh Debian 12 with Go and make, as root or not;
 # what is missing is installed or named. `make` lists the targets.
 
+SHELL := /bin/bash
 GO ?= go
 # Outside of a git work tree, or without git, the version says so.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
@@ -17,6 +18,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' $(MAKEFILE_LIST)
 
 build: ## Build ./bot-bottle, one static program
+	@. cmd/dev/bring.sh; certificates || true
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w $(STAMP)' -o bot-bottle ./cmd/bot-bottle
 
 test: ## Run every test under the race detector, on a real Docker engine

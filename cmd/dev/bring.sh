@@ -1,10 +1,5 @@
 # Sourced by the scripts beside it: brings Debian packages that are missing.
-#
-#   bring WHAT PACKAGE... -- WORDS
-#
-# installs the packages whose program WHAT is missing, or says what to install
-# and returns 1. WHAT is a program's name, or the path of a file. Nothing is
-# upgraded, and no service is started by what is installed.
+# Nothing is started by what is installed.
 
 # absent WHAT: true when neither a program nor a file of that name is there.
 absent() {
@@ -14,7 +9,9 @@ absent() {
   esac
 }
 
-# bring WHAT=PACKAGE[,PACKAGE]... installs what is absent, all in one go.
+# bring WHAT=PACKAGE[,PACKAGE]... installs the packages of everything that is
+# absent, or says which ones are missing and returns 1. WHAT is the name of a
+# program, or the path of a file.
 bring() {
   local pair packages=() list
   for pair in "$@"; do
@@ -26,11 +23,16 @@ bring() {
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "missing here: ${packages[*]} (names of Debian packages)" >&2
     echo "  on Debian or Ubuntu: sudo apt-get install --no-install-recommends ${packages[*]}" >&2
-    echo "  elsewhere: the packages that hold ${*%%=*}" >&2
     return 1
   fi
   echo "installing ${packages[*]}" >&2
   apt_install "${packages[@]}"
+}
+
+# certificates brings what Go needs to fetch modules over TLS: a bare Debian
+# trusts nobody.
+certificates() {
+  [ ! -e /etc/debian_version ] || bring /etc/ssl/certs/ca-certificates.crt=ca-certificates
 }
 
 # apt_install PACKAGE... keeps the services of what it installs from starting:

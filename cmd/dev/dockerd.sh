@@ -107,6 +107,9 @@ for own in /etc/docker /run/containerd; do
   [ -d "$own" ] || { mkdir "$own" && made+=("$own"); }
   mount -t tmpfs -o mode=755 own "$own"
 done
+# AppArmor's profiles belong to the whole machine, and dockerd would not start
+# where it cannot load its own: it sees none.
+[ ! -d /sys/kernel/security ] || mount -t tmpfs -o mode=755 own /sys/kernel/security
 
 # setpriv: even kill -9 of this script leaves no engine behind. Shells reap
 # what the engine orphans. The engine must not ask the machine's systemd for

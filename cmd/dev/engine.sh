@@ -30,8 +30,7 @@ without() {
   say "going on without: tests that need an engine skip and say so"
 }
 
-# The modules come over TLS, which a bare machine cannot check.
-bring /etc/ssl/certs/ca-certificates.crt=ca-certificates || true
+certificates || true
 
 choice=${BOT_BOTTLE_ENGINE:-}
 if [ "$choice" = none ]; then
@@ -48,11 +47,7 @@ if [ "$choice" != private ] && found=$("$probe"); then
   exec "$@"
 fi
 
-wanted=(dockerd=docker.io iptables=iptables busybox=busybox-static)
-if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
-  wanted+=(apparmor_parser=apparmor) # dockerd refuses to start without
-fi
-if ! bring "${wanted[@]}"; then
+if ! bring dockerd=docker.io iptables=iptables busybox=busybox-static; then
   without "no engine answers, and none can be installed here"
 elif [ "$(id -u)" -ne 0 ]; then
   without "no engine answers, and starting one needs root"
