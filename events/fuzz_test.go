@@ -55,20 +55,17 @@ func FuzzDecode(f *testing.F) {
 // FuzzRestore reads any bytes as an export: either nothing of it is in the
 // log, or all of it is there and is exported as the same lines again.
 func FuzzRestore(f *testing.F) {
-	_, export := wholeLog(f)
-	f.Add(export)
-	head, rest, _ := bytes.Cut(export, []byte("\n"))
-	f.Add(append(bytes.Replace(head, []byte(`"events":41`), []byte(`"events":0`), 1), '\n'))
-	first, _, _ := bytes.Cut(rest, []byte("\n"))
-	f.Add(bytes.Join([][]byte{bytes.Replace(head, []byte(`"events":41`), []byte(`"events":1`), 1), first, nil}, []byte("\n")))
+	seed := open(f, options(f.TempDir()))
+	f.Add(exported(f, seed, seed.HomeID()))
+	appendTo(f, seed, id(1), 0, &events.ExecStarted{Argc: 1, ExecPrivate: events.ExecPrivate{Argv0: "sh"}}, &events.BottleProtected{})
+	f.Add(exported(f, seed, seed.HomeID()))
+	closed(f, seed)
 	dir := f.TempDir()
 	empty := dir + "/empty"
 	closed(f, open(f, options(empty)))
+	home, _ := copyHome(f, dir, empty)
+	l := open(f, options(home)) // used until something is restored into it
 	f.Fuzz(func(t *testing.T, export []byte) {
-		home, drop := copyHome(t, dir, empty)
-		defer drop()
-		l := open(t, options(home))
-		defer closed(t, l)
 		done, err := l.Restore(t.Context(), bytes.NewReader(export), false)
 		all := scan(t, l, events.Filter{})
 		if err != nil {
@@ -88,13 +85,19 @@ func FuzzRestore(f *testing.F) {
 		if int64(len(all)) != done.Events+1 {
 			t.Fatalf("%d events, restored %+v", len(all), done)
 		}
-		again := open(t, options(home+"/again"))
-		defer closed(t, again)
-		if _, err := again.Restore(t.Context(), bytes.NewReader(exported(t, l, l.HomeID())), false); err != nil {
+		second := exported(t, l, l.HomeID())
+		closed(t, l)
+		home, _ = copyHome(t, dir, empty)
+		l = open(t, options(home))
+		if _, err := l.Restore(t.Context(), bytes.NewReader(second), false); err != nil {
 			t.Fatal(err)
 		}
-		if got := scan(t, again, events.Filter{UntilSeq: done.Events + 1}); !reflect.DeepEqual(got, all) {
+		if got := scan(t, l, events.Filter{UntilSeq: done.Events + 1}); !reflect.DeepEqual(got, all) {
 			t.Fatalf("%v became %v", all, got)
 		}
+		closed(t, l)
+		home, _ = copyHome(t, dir, empty)
+		l = open(t, options(home))
 	})
+	closed(f, l)
 }
