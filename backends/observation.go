@@ -1,0 +1,61 @@
+package backends
+
+import "time"
+
+// Status is what an engine says of an instance. The set is closed.
+type Status string
+
+// The statuses.
+const (
+	StatusCreated      Status = "created"
+	StatusRunning      Status = "running"
+	StatusStopped      Status = "stopped"
+	StatusPaused       Status = "paused"
+	StatusUnresponsive Status = "unresponsive"
+	StatusGone         Status = "gone"
+	StatusReplaced     Status = "replaced"
+)
+
+// Observation is what an engine says of one instance.
+type Observation struct {
+	Name      string
+	ID        string
+	Labels    Labels
+	Slug      string // of the label; may be stale
+	Status    Status
+	ExitCode  *int // of the last run, when it has ended
+	OOMKilled bool
+	Detail    string // the engine's words on a failed start, free of values
+	StartedAt time.Time
+	EndedAt   time.Time
+	TTY       bool
+	ImageID   string
+	Ports     []Port // as bound
+	Enforced  map[string]string
+	Size      int64 // writable layer in bytes; -1 unless asked and told
+	// Spec-like facts, for adopt.
+	Image   string
+	Argv    []string
+	Workdir string
+	User    string
+	Mounts  []Mount
+	Network string // none, full or the engine's own name
+	CPUs    float64
+	Memory  int64
+	Pids    int64
+	Runtime string
+}
+
+// PathStat describes a file inside an instance.
+type PathStat struct {
+	Name string
+	Size int64
+	Mode uint32 // as io/fs.FileMode
+	Link string // target, for a symbolic link
+}
+
+// Leftover is something besides instances that the home owns in an engine.
+type Leftover struct {
+	Kind string // network or volume
+	Ref  string // the engine's name for it
+}
