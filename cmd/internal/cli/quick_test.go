@@ -1,60 +1,55 @@
-package cli
+package cli_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli"
 )
 
 // The quick way must read what kong reads, and leave to kong whatever it does
 // not know.
 func TestQuickReadsAsKongDoes(t *testing.T) {
 	words := rapid.SampledFrom([]string{"-q", "--quiet", "--no-color", "-o", "--output", "json", "jsonl", "name", "nonsense",
-		"--home", "/h", "-", "--", "-oname", "--output=wide", "--home=/x", "-y", "--yes", "--columns", "--check", "-h", "--help", "--engine-timeout", "5s", ""})
+		"--home", "/h", "-", "--", "-oname", "--output=wide", "--home=/x", "-y", "--yes", "--columns", "--check", "--engine-timeout", "5s", ""})
+	quickly := 0
 	rapid.Check(t, func(t *rapid.T) {
-		before := rapid.SliceOfN(words, 0, 3).Draw(t, "before")
-		after := rapid.SliceOfN(words, 0, 4).Draw(t, "after")
-		args := slices.Concat(before, []string{"version"}, after)
-		at, _ := scan(args)
-		if at < 0 || args[at] != "version" {
-			return
-		}
-		fast, ok := quick(args, at)
+		args := slices.Concat(rapid.SliceOfN(words, 0, 3).Draw(t, "before"), []string{"version"}, rapid.SliceOfN(words, 0, 4).Draw(t, "after"))
+		fast, ok := cli.Quick(args)
 		if !ok {
 			return
 		}
-		c := &call{env: Env{}}
-		err := c.parse(find("version"), &slowVersion{}, at, args)
-		want := fast
-		if serr := want.settle(); (serr == nil) != (err == nil) {
-			t.Fatalf("%q: quick says %v, kong %v", args, serr, err)
-		}
-		if err == nil && !same(c.everywhere, want) {
-			t.Fatalf("%q: quick reads %+v, kong %+v", args, want, c.everywhere)
+		quickly++
+		if slow := cli.ByKong(args); fast != slow {
+			t.Fatalf("%q: quick reads\n%s\nkong\n%s", args, fast, slow)
 		}
 	})
-}
-
-// slowVersion has the flags of version and is not plain.
-type slowVersion struct{}
-
-func (*slowVersion) run(_ context.Context, _ *call) error { return nil }
-
-func same(a, b everywhere) bool {
-	ac, bc := a.Columns, b.Columns
-	a.Columns, b.Columns = nil, nil
-	return slices.Equal(ac, bc) && a.Home == b.Home && a.Output == b.Output && a.Quiet == b.Quiet && a.Yes == b.Yes &&
-		a.NoInput == b.NoInput && a.NoColor == b.NoColor && a.Verbose == b.Verbose && a.EngineTimeout == b.EngineTimeout && a.Reason == b.Reason
-}
-
-func TestDefaultsAreThoseOfTheTags(t *testing.T) {
-	c := &call{}
-	if err := c.parse(find("version"), &slowVersion{}, 0, []string{"version"}); err != nil {
-		t.Fatal(err)
+	if quickly == 0 {
+		t.Error("no line was read the quick way")
 	}
-	if !same(c.everywhere, defaults) {
-		t.Fatalf("quick takes %+v, the tags say %+v", defaults, c.everywhere)
+}
+
+// scan has to know which flags take a value, or it takes the value for the
+// verb.
+func TestTheVerbIsFoundBehindEveryFlag(t *testing.T) {
+	flags := cli.GlobalFlags()
+	if len(flags) < 12 {
+		t.Fatalf("the grammar has the flags %v", flags)
+	}
+	for flag, takesValue := range flags {
+		args := []string{flag, "list"}
+		if takesValue {
+			args = []string{flag, "start", "list"}
+		}
+		if at := cli.ScanFor(args); at != len(args)-1 {
+			t.Errorf("%q: the verb is found at %d", args, at)
+		}
+	}
+	for _, args := range [][]string{{}, {"--"}, {"-q"}, {"--home"}, {"--", "list"}, {"--home=x"}} {
+		if at := cli.ScanFor(args); at != -1 {
+			t.Errorf("%q: a verb is found at %d", args, at)
+		}
 	}
 }
