@@ -31,6 +31,15 @@ func points() []point {
 		waitPoints, logPoints, copyPoints, leftoverPoints, hostilePoints, cancelPoints, togetherPoints, deadPoints)
 }
 
+// Points lists the names of the whole contract, as group/what_holds.
+func Points() []string {
+	var names []string
+	for _, p := range points() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
 // Run holds a backend to the contract.
 func Run(t *testing.T, h Harness) {
 	if h.Patience == 0 {
