@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -129,18 +130,8 @@ func (e *Engine) all() ([]*record, error) {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, func(a, b *record) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b *record) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // named finds an instance by its name; nil when there is none.

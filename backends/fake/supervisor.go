@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -18,6 +19,8 @@ type supervisor struct {
 	root string
 	log  *logFile
 	main *process
+
+	gone atomic.Bool // the folder went: nobody wants to know
 
 	mu      sync.Mutex
 	clients map[*client]bool
@@ -101,9 +104,9 @@ func (s *supervisor) begin() (err error) {
 // finish records the end and lets the clients go.
 func (s *supervisor) finish(end exit) error {
 	end.Run, end.Ended = s.rec.Run, time.Now()
-	err := writeJSON(filepath.Join(s.dir, "exit.json"), end)
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil // the folder went: nobody wants to know
+	var err error
+	if !s.gone.Load() { // nothing is written where somebody is just deleting
+		err = writeJSON(filepath.Join(s.dir, "exit.json"), end)
 	}
 	if s.log != nil {
 		err = errors.Join(err, s.log.close())
@@ -123,6 +126,7 @@ func (s *supervisor) finish(end exit) error {
 func (s *supervisor) watch() {
 	for begin := time.Now(); time.Since(begin) < lifetime; time.Sleep(time.Second) {
 		if _, err := os.Stat(filepath.Join(s.dir, "instance.json")); err != nil {
+			s.gone.Store(true)
 			break
 		}
 	}

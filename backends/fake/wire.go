@@ -119,14 +119,6 @@ func (c *conn) recvJSON(want byte, into any) error {
 	return json.Unmarshal(payload, into)
 }
 
-// frames is a writer whose bytes become frames of one kind.
-type frames struct {
-	c    *conn
-	kind byte
-}
-
-func (f frames) Write(p []byte) (int, error) { return len(p), f.c.send(f.kind, p) }
-
 // through calls f with a path of the socket that is short enough: the path of
 // a test's folder may be longer than the 108 bytes of an address.
 func through(socket string, f func(path string) error) error {
