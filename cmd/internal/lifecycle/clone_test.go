@@ -36,7 +36,7 @@ func runGit(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func must(t testing.TB, err error) {
+func must(t require, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func running(w *world) string { return w.start(request("made")).ID }
 
 func stopped(w *world) string {
 	id := running(w)
-	if err := w.Stop(w.t.Context(), id, lifecycle.StopRequest{}); err != nil {
+	if err := w.Stop(context.Background(), id, lifecycle.StopRequest{}); err != nil {
 		w.t.Fatal(err)
 	}
 	return id

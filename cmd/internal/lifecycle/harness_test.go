@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,13 +21,63 @@ import (
 
 func TestMain(m *testing.M) {
 	fake.Main() // the test binary serves as the fake engine's supervisor
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := os.RemoveAll(moulds); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// moulds holds what every world begins with, made once: an empty home, since
+// migrating one takes longer than most tests, and the files of images.
+var moulds = filepath.Join(os.TempDir(), "lifecycle-moulds-"+uuid.NewString())
+
+var mould = sync.OnceValue(func() string {
+	opened, err := openLog(filepath.Join(moulds, "home"), projections.NewTables())
+	if err == nil {
+		err = opened.Close()
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(moulds, "images"), 0o755)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return moulds
+})
+
+// copyHome makes an empty home out of the mould.
+func copyHome(t require, home string) {
+	t.Helper()
+	must(t, os.MkdirAll(home, 0o700))
+	for _, name := range []string{events.FileName, "home-id"} {
+		b, err := os.ReadFile(filepath.Join(mould(), "home", name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(home, name), b, 0o600))
+	}
+}
+
+// newEngine makes the folder of a fake engine.
+func newEngine(t require, dir string) string {
+	t.Helper()
+	must(t, os.MkdirAll(dir, 0o755))
+	must(t, os.Symlink(filepath.Join(mould(), "images"), filepath.Join(dir, "images")))
+	return dir
+}
+
+// require is what a test and a case of a property have in common.
+type require interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
 }
 
 // world is one home with a manager and the fake engines it may use.
 type world struct {
 	*lifecycle.Manager
-	t       testing.TB
+	t       require
 	engine  string // folder of the default fake engine
 	env     map[string]string
 	warned  []string
@@ -39,20 +90,32 @@ type crash string
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return openWorld(t, filepath.Join(t.TempDir(), "home"), t.TempDir())
+	home := filepath.Join(t.TempDir(), "home")
+	copyHome(t, home)
+	return openWorld(t, home, newEngine(t, filepath.Join(t.TempDir(), "engine")))
 }
 
 // openWorld opens a home as a process would.
 func openWorld(t testing.TB, home, engine string) *world {
 	t.Helper()
-	w := &world{t: t, engine: engine, env: map[string]string{"HOME": t.TempDir(), "BOT_BOTTLE_FAKE": engine}}
-	tables := projections.NewTables()
+	w := enter(t, home, engine)
+	w.env["HOME"] = t.TempDir()
+	t.Cleanup(func() { w.Log.Close() })
+	return w
+}
+
+func openLog(home string, tables *projections.Tables) (*events.Log, error) {
 	origin := events.Origin{Command: "test", User: "tester", Host: "here", MachineID: "machine-1", BootID: "boot-1", PID: os.Getpid(), Build: "test"}
-	log, err := events.Open(t.Context(), events.Options{Home: home, Projector: tables, Origin: origin, Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.Close() })
+	return events.Open(context.Background(), events.Options{Home: home, Projector: tables, Origin: origin, Now: time.Now})
+}
+
+// enter is openWorld for who closes the log himself.
+func enter(t require, home, engine string) *world {
+	t.Helper()
+	w := &world{t: t, engine: engine, env: map[string]string{"BOT_BOTTLE_FAKE": engine}}
+	tables := projections.NewTables()
+	log, err := openLog(home, tables)
+	must(t, err)
 	w.Manager = &lifecycle.Manager{
 		Log: log, Tables: tables, Home: home,
 		Backends:      backends.NewRegistry(fake.Kind("fake"), fake.Kind("other")),
@@ -106,11 +169,11 @@ func request(name string, argv ...string) lifecycle.StartRequest {
 
 func (w *world) start(r lifecycle.StartRequest) projections.Bottle {
 	w.t.Helper()
-	p, err := w.Plan(w.t.Context(), r)
+	p, err := w.Plan(context.Background(), r)
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
 	}
-	out, err := w.Start(w.t.Context(), p, nil)
+	out, err := w.Start(context.Background(), p, nil)
 	if err != nil {
 		w.t.Fatalf("start: %v", err)
 	}

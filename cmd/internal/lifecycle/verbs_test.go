@@ -21,7 +21,7 @@ import (
 // foreground runs a request to its end with its output captured.
 func (w *world) foreground(r lifecycle.StartRequest, ctx context.Context) (lifecycle.Outcome, string, error) {
 	w.t.Helper()
-	p, err := w.Plan(w.t.Context(), r)
+	p, err := w.Plan(context.Background(), r)
 	must(w.t, err)
 	var out bytes.Buffer
 	o, err := w.Start(ctx, p, &lifecycle.Foreground{Streams: backends.Streams{Out: &out, Err: &out}})
