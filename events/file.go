@@ -14,7 +14,10 @@ import (
 
 // header is what we look at in the first 100 bytes of the file, see
 // https://sqlite.org/fileformat2.html section 1.3.
-type header struct{ wal bool }
+type header struct {
+	wal  bool // it is in WAL mode
+	open bool // others than its owner may read or write it
+}
 
 // readHeader says whether a file is a log of ours, before SQLite sees it:
 // opening a database in WAL mode already makes files beside it. A missing
@@ -48,7 +51,7 @@ func readHeader(path string) (header, error) {
 	case binary.BigEndian.Uint32(b[68:]) != applicationID:
 		return header{}, &Foreign{Path: path, Why: "it is another program's database"}
 	}
-	return header{wal: b[18] == 2 && b[19] == 2}, nil
+	return header{wal: b[18] == 2 && b[19] == 2, open: st.Mode()&0o077 != 0}, nil
 }
 
 // missing says what it means that there is no log at path.

@@ -3,7 +3,9 @@ package events_test
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -60,11 +62,14 @@ func FuzzRestore(f *testing.F) {
 	appendTo(f, seed, id(1), 0, &events.ExecStarted{Argc: 1, ExecPrivate: events.ExecPrivate{Argv0: "sh"}}, &events.BottleProtected{})
 	f.Add(exported(f, seed, seed.HomeID()))
 	closed(f, seed)
-	dir := f.TempDir()
-	empty := dir + "/empty"
-	closed(f, open(f, options(empty)))
-	home, _ := copyHome(f, dir, empty)
-	l := open(f, options(home)) // used until something is restored into it
+	empty, dir, n := copyOf(f, "empty"), f.TempDir(), 0
+	fresh := func(t require) *events.Log {
+		n++
+		home := filepath.Join(dir, strconv.Itoa(n))
+		copyFiles(t, home, empty)
+		return open(t, options(home))
+	}
+	l := fresh(f) // used until something is restored into it
 	f.Fuzz(func(t *testing.T, export []byte) {
 		done, err := l.Restore(t.Context(), bytes.NewReader(export), false)
 		all := scan(t, l, events.Filter{})
@@ -87,8 +92,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		second := exported(t, l, l.HomeID())
 		closed(t, l)
-		home, _ = copyHome(t, dir, empty)
-		l = open(t, options(home))
+		l = fresh(t)
 		if _, err := l.Restore(t.Context(), bytes.NewReader(second), false); err != nil {
 			t.Fatal(err)
 		}
@@ -96,8 +100,7 @@ func FuzzRestore(f *testing.F) {
 			t.Fatalf("%v became %v", all, got)
 		}
 		closed(t, l)
-		home, _ = copyHome(t, dir, empty)
-		l = open(t, options(home))
+		l = fresh(t)
 	})
 	closed(f, l)
 }

@@ -83,28 +83,58 @@ func open(t require, o events.Options) *events.Log {
 	return l
 }
 
-// newLog opens a log in a new home, and closes it after the test.
+// newLog opens an empty log in a home of its own, and closes it after the test.
 func newLog(t testing.TB) *events.Log {
 	t.Helper()
-	l := open(t, options(filepath.Join(t.TempDir(), "home")))
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	l := open(t, options(copyOf(t, "empty")))
+	t.Cleanup(func() { closed(t, l) })
 	return l
 }
 
-// newHome makes a home with some events in it, closed.
+// newHome makes a home with four events of two streams in it, closed.
 func newHome(t testing.TB) string {
 	t.Helper()
-	home := filepath.Join(t.TempDir(), "home")
-	l := open(t, options(home))
-	appendTo(t, l, id(1), 0, created("a"), &events.ActionRequested{Action: "start", Generation: 1})
-	appendTo(t, l, id(2), 0, created("b"))
-	appendTo(t, l, id(1), 2, &events.BottleStarted{Generation: 1, Action: "start"})
-	closed(t, l)
+	return copyOf(t, "four events")
+}
+
+// templates holds a home of each kind, made when it is first asked for, since
+// making one takes longer than most tests. TestMain sets and removes it.
+var templates string
+
+func copyOf(t testing.TB, kind string) string {
+	t.Helper()
+	from, home := filepath.Join(templates, kind), filepath.Join(t.TempDir(), "home")
+	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+		l := open(t, options(from))
+		if kind == "four events" {
+			appendTo(t, l, id(1), 0, created("a"), &events.ActionRequested{Action: "start", Generation: 1})
+			appendTo(t, l, id(2), 0, created("b"))
+			appendTo(t, l, id(1), 2, &events.BottleStarted{Generation: 1, Action: "start"})
+		}
+		closed(t, l)
+	}
+	copyFiles(t, home, from)
 	return home
+}
+
+// copyFiles copies a home, modes included.
+func copyFiles(t require, home, from string) {
+	t.Helper()
+	err := os.MkdirAll(home, 0o700)
+	if err == nil {
+		err = os.CopyFS(home, os.DirFS(from))
+	}
+	if err == nil {
+		err = filepath.WalkDir(home, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			return os.Chmod(path, 0o600)
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func closed(t require, c interface{ Close() error }) {

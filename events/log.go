@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -138,6 +140,11 @@ func (l *Log) connect(ctx context.Context) (err error) {
 	h, err := readHeader(l.path)
 	if err != nil {
 		return err
+	}
+	if h.open { // as a backup may have left it; SQLite gives the WAL the same mode
+		if err := os.Chmod(l.path, 0o600); err != nil && !errors.Is(err, syscall.EPERM) {
+			return unwritable(l.path, "it cannot be closed to others", err)
+		}
 	}
 	if l.db == nil {
 		if l.db, err = database(l.path, write, l.o.Wait); err != nil {

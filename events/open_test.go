@@ -39,6 +39,21 @@ func TestModes(t *testing.T) {
 	}
 }
 
+func TestWiderFile(t *testing.T) {
+	home := newHome(t)
+	must(t, os.Chmod(filepath.Join(home, events.FileName), 0o644))
+	l := open(t, options(home))
+	defer closed(t, l)
+	appendTo(t, l, id(1), 3, &events.BottleProtected{On: true})
+	for _, name := range []string{"log.db", "log.db-wal", "log.db-shm"} {
+		st, err := os.Stat(filepath.Join(home, name))
+		must(t, err)
+		if st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v", name, st.Mode())
+		}
+	}
+}
+
 // TestWiderHome opens logs in folders that others may enter.
 func TestWiderHome(t *testing.T) {
 	for _, c := range []struct {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,13 +48,18 @@ func anyPayload(t *rapid.T) events.Payload {
 // some of them undone, opens the log anew in between, and compares what is
 // read with what was returned, byte by byte; then it goes through an export.
 func TestReadEqualsWritten(t *testing.T) {
-	dir := t.TempDir()
-	empty := filepath.Join(dir, "empty")
-	closed(t, open(t, options(empty)))
+	empty, dir := copyOf(t, "empty"), t.TempDir()
+	n := 0
+	home := func(t *rapid.T) (string, func()) {
+		n++
+		home := filepath.Join(dir, strconv.Itoa(n))
+		copyFiles(t, home, empty)
+		return home, func() { os.RemoveAll(home) }
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		home, drop := copyHome(t, dir, empty)
+		first, drop := home(t)
 		defer drop()
-		l := open(t, options(home))
+		l := open(t, options(first))
 		defer func() { closed(t, l) }()
 		var written []events.Event
 		versions := map[string]int64{}
@@ -61,7 +67,7 @@ func TestReadEqualsWritten(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "transactions") {
 			if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 				closed(t, l)
-				l = open(t, options(home))
+				l = open(t, options(first))
 			}
 			keep := rapid.IntRange(0, 4).Draw(t, "keep") > 0
 			var part []events.Event
@@ -106,7 +112,7 @@ func TestReadEqualsWritten(t *testing.T) {
 			}
 		}
 		export := exported(t, l, l.HomeID())
-		second, drop := copyHome(t, dir, empty)
+		second, drop := home(t)
 		defer drop()
 		m := open(t, options(second))
 		defer closed(t, m)
@@ -128,17 +134,4 @@ func same(t require, what string, got, want []events.Event) {
 			t.Fatalf("%s: event %d is\n%+v, not\n%+v", what, i+1, got[i], want[i])
 		}
 	}
-}
-
-// copyHome copies a home: making one takes longer than a case.
-func copyHome(t require, dir, from string) (home string, drop func()) {
-	t.Helper()
-	home, err := os.MkdirTemp(dir, "case")
-	if err == nil {
-		err = os.CopyFS(home, os.DirFS(from))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return home, func() { os.RemoveAll(home) }
 }
