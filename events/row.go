@@ -12,11 +12,12 @@ import (
 
 // An event is read as one text, its columns joined by a separator: handing
 // over ten columns one by one costs more than all the rest. JSON holds no
-// raw control character, and neither do ids and types.
+// raw control character, and neither do types; an id comes last, where it may
+// hold anything.
 const (
 	separator = '\x1f'
-	packed    = "concat_ws(char(31), e.seq, e.version, e.time, e.bottle_id, e.type, e.data, e.origin, " +
-		"hex(e.digest), hex(r.salt), coalesce(r.data, ''))"
+	packed    = "concat_ws(char(31), e.seq, e.version, e.time, e.type, e.data, e.origin, " +
+		"hex(e.digest), hex(r.salt), coalesce(r.data, ''), e.bottle_id)"
 	packedParts  = 10
 	selectEvents = "SELECT " + packed + " FROM events e LEFT JOIN erasable r ON r.seq = e.seq"
 	selectStream = selectEvents + " WHERE e.bottle_id = ? AND e.version > ? ORDER BY e.version"
@@ -24,16 +25,8 @@ const (
 
 // unpack takes a row apart. The event keeps the bytes.
 func unpack(row []byte) (e Event, err error) {
-	var part [packedParts][]byte
-	n := 0
-	for rest, more := row, true; more; n++ {
-		if n == packedParts {
-			return e, errors.New("one of its columns holds a control character")
-		}
-		part[n], rest, more = bytes.Cut(rest, []byte{separator})
-		part[n] = part[n][:len(part[n]):len(part[n])]
-	}
-	if n != packedParts {
+	part := bytes.SplitN(row, []byte{separator}, packedParts)
+	if len(part) != packedParts {
 		return e, errors.New("one of its columns is missing")
 	}
 	number := func(b []byte) (n int64) {
@@ -55,11 +48,11 @@ func unpack(row []byte) (e Event, err error) {
 	}
 	e = Event{
 		Seq: number(part[0]), Version: number(part[1]), Time: time.UnixMilli(number(part[2])).UTC(),
-		Stream: string(part[3]), Type: string(part[4]), Data: part[5], Origin: part[6],
-		Digest: unhex(part[7]), Salt: unhex(part[8]),
+		Type: string(part[3]), Data: part[4], Origin: part[5],
+		Digest: unhex(part[6]), Salt: unhex(part[7]), Stream: string(part[9]),
 	}
-	if len(part[9]) > 0 {
-		e.Erasable = part[9]
+	if len(part[8]) > 0 {
+		e.Erasable = part[8]
 	}
 	return e, err
 }
