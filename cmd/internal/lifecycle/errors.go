@@ -60,11 +60,12 @@ func (o *OfBottle) Error() string { return fmt.Sprintf("bottle %s (%s): %v", o.S
 
 func (o *OfBottle) Unwrap() error { return o.Err }
 
-// about names the bottle in an error, once.
+// about names the bottle in an error, once. One that could not even be read
+// has no name.
 func about(slug, backend string, err error) error {
 	var o *OfBottle
 	var p *Problem
-	if err == nil || errors.As(err, &o) || errors.As(err, &p) && p.Slug != "" {
+	if err == nil || slug == "" || errors.As(err, &o) || errors.As(err, &p) && p.Slug != "" {
 		return err
 	}
 	return &OfBottle{Slug: slug, Backend: backend, Err: err}

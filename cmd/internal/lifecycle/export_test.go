@@ -1,5 +1,7 @@
 package lifecycle
 
+import "context"
+
 // What the external tests reach besides the exported names.
 var (
 	SecretIn   = secretIn
@@ -20,3 +22,12 @@ func (m *Manager) GatherEnv(cwd string, vars, files, plain []string) (any, []str
 }
 
 func (m *Manager) CheckRisk(src, endpoint string) error { return m.checkRisk(src, endpoint) }
+
+// Hold takes a bottle as every verb does and says how to let go of it.
+func (m *Manager) Hold(ctx context.Context, id string) (release func(), err error) {
+	h, err := m.own(ctx, id, false)
+	if err != nil {
+		return nil, err
+	}
+	return h.release, nil
+}

@@ -83,6 +83,7 @@ type world struct {
 	warned  []string
 	crashAt atomic.Int64 // panic at the nth step from now; 0 never
 	steps   []string
+	on      map[string]func() // what happens in between, once, by the step before which it does
 }
 
 // crash is what a crashed step panics with.
@@ -112,7 +113,7 @@ func openLog(home string, tables *projections.Tables) (*events.Log, error) {
 // enter is openWorld for who closes the log himself.
 func enter(t require, home, engine string) *world {
 	t.Helper()
-	w := &world{t: t, engine: engine, env: map[string]string{"BOT_BOTTLE_FAKE": engine}}
+	w := &world{t: t, engine: engine, env: map[string]string{"BOT_BOTTLE_FAKE": engine}, on: map[string]func(){}}
 	tables := projections.NewTables()
 	log, err := openLog(home, tables)
 	must(t, err)
@@ -133,6 +134,10 @@ func enter(t require, home, engine string) *world {
 		},
 		At: func(step string) {
 			w.steps = append(w.steps, step)
+			if do := w.on[step]; do != nil {
+				delete(w.on, step)
+				do()
+			}
 			if n := w.crashAt.Load(); n > 0 {
 				if w.crashAt.Store(n - 1); n == 1 {
 					panic(crash(step))

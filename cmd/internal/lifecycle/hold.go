@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,15 +28,11 @@ const lockPatience = 3 * time.Second
 // hold is this process's sole right to act on one bottle.
 type hold struct {
 	m     *Manager
-	lock  *flock.Flock
+	lock  *flock.Flock       // nil once let go of
 	b     projections.Bottle // as last read or appended
 	claim int64              // version of our open ActionRequested; 0 is none
 	be    backends.Backend   // opened on first use
 }
-
-// errSuperseded says that our claim is not the open one any more: somebody
-// judged us dead. What we meant to record may be stale and is dropped.
-var errSuperseded = errors.New("the claim was settled by somebody else")
 
 // take locks a bottle for this process.
 func (m *Manager) take(ctx context.Context, id string) (*hold, error) {
@@ -43,13 +40,12 @@ func (m *Manager) take(ctx context.Context, id string) (*hold, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of claims: %w", err)
 	}
-	l := flock.New(filepath.Join(dir, id), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	for deadline := m.Now().Add(lockPatience); ; {
-		ok, err := l.TryLock()
+		l, err := tryLock(filepath.Join(dir, id))
 		if err != nil {
 			return nil, fmt.Errorf("lock the claim of bottle %s: %w", id, err)
 		}
-		if ok {
+		if l != nil {
 			return &hold{m: m, lock: l}, nil
 		}
 		if busy := m.busy(ctx, id, m.Now().After(deadline)); busy != nil {
@@ -63,6 +59,28 @@ func (m *Manager) take(ctx context.Context, id string) (*hold, error) {
 	}
 }
 
+// tryLock locks a file that is made when it is missing; nil when somebody has
+// the lock. The one who let go may have removed the file after we opened it:
+// a lock on that one would keep nobody from locking the next.
+func tryLock(path string) (*flock.Flock, error) {
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil || !ok {
+		return nil, err
+	}
+	locked, err := l.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		if there, err = os.Stat(path); err == nil && os.SameFile(locked, there) {
+			return l, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return nil, errors.Join(err, l.Close())
+}
+
 // busy says who holds a bottle: at once when an action is under way there.
 func (m *Manager) busy(ctx context.Context, id string, patienceEnded bool) error {
 	b, err := m.load(ctx, id)
@@ -73,16 +91,19 @@ func (m *Manager) busy(ctx context.Context, id string, patienceEnded bool) error
 		}
 		return err
 	}
-	p := &Problem{Code: CodeBusy, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle wait " + b.Slug}
-	switch {
-	case b.Pending != nil:
-		p.Message = fmt.Sprintf("bottle %s is busy: %s by process %d on %s is under way", b.Slug, b.Pending.Action, b.Pending.PID, b.Pending.Host)
-	case patienceEnded:
-		p.Message = fmt.Sprintf("bottle %s is busy: another process holds it", b.Slug)
-	default:
+	if b.Pending == nil && !patienceEnded {
 		return nil
 	}
-	return p
+	return busyWith(&b)
+}
+
+func busyWith(b *projections.Bottle) error {
+	what := "another process holds it"
+	if p := b.Pending; p != nil {
+		what = fmt.Sprintf("%s by process %d on %s is under way", p.Action, p.PID, p.Host)
+	}
+	return &Problem{Code: CodeBusy, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle wait " + b.Slug,
+		Message: fmt.Sprintf("bottle %s is busy: %s", b.Slug, what)}
 }
 
 // own takes a bottle, settles what a dead process left open, and brings the
@@ -105,16 +126,22 @@ func (m *Manager) own(ctx context.Context, id string, ask bool) (*hold, error) {
 	return h, nil
 }
 
-// release lets go of the bottle; more than once is once.
+// release lets go of the bottle; more than once is once. Nobody acts again on
+// a bottle that is removed or was never made: its lock file goes, too. What
+// goes wrong here has no consequence: the lock ends with the process.
 func (h *hold) release() {
+	if h.lock == nil {
+		return
+	}
 	if h.be != nil {
-		h.be.Close()
+		_ = h.be.Close()
 		h.be = nil
 	}
-	if h.b.State == projections.Removed {
-		os.Remove(h.lock.Path()) // nobody acts on it again
+	if h.b.ID != filepath.Base(h.lock.Path()) || h.b.State == projections.Removed {
+		_ = os.Remove(h.lock.Path())
 	}
-	h.lock.Close()
+	_ = h.lock.Close()
+	h.lock = nil
 }
 
 func (h *hold) backend() (backends.Backend, error) {
@@ -137,78 +164,4 @@ func (m *Manager) load(ctx context.Context, id string) (b projections.Bottle, er
 		return err
 	})
 	return b, err
-}
-
-// record appends to the bottle whatever version it has by now, as long as our
-// claim, if we made one, is still the open one.
-func (h *hold) record(ctx context.Context, ps ...events.Payload) error {
-	return h.decide(ctx, func(*projections.Bottle) ([]events.Payload, error) { return ps, nil })
-}
-
-// decide appends what f makes of the bottle, in one transaction.
-func (h *hold) decide(ctx context.Context, f func(*projections.Bottle) ([]events.Payload, error)) error {
-	ctx = bookkeeping(ctx)
-	return h.m.Log.Update(ctx, func(tx *events.Tx) error {
-		b, err := h.m.Tables.Load(ctx, tx, h.b.ID)
-		if err != nil {
-			return err
-		}
-		if h.claim != 0 && (b.Pending == nil || b.Pending.Version != h.claim) {
-			h.b = b
-			return errSuperseded
-		}
-		ps, err := f(&b)
-		if err != nil || len(ps) == 0 {
-			return err
-		}
-		if _, err := tx.Append(ctx, b.ID, b.Version, ps...); err != nil {
-			return err
-		}
-		h.b, err = h.m.Tables.Load(ctx, tx, b.ID)
-		return err
-	})
-}
-
-// request makes a claim: the action is in the log before anything is touched.
-func (h *hold) request(ctx context.Context, r *events.ActionRequested) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	h.m.At(r.Action + ":request")
-	if err := h.record(ctx, r); err != nil {
-		return err
-	}
-	h.claim = h.b.Pending.Version
-	h.m.At(r.Action + ":requested")
-	return nil
-}
-
-// outcome closes our claim. When somebody settled it meanwhile, what we meant
-// to say may be stale: the engine is asked and its answer recorded instead.
-func (h *hold) outcome(ctx context.Context, ps ...events.Payload) error {
-	err := h.record(ctx, ps...)
-	h.claim = 0
-	if errors.Is(err, errSuperseded) {
-		_, err = h.reconcile(bookkeeping(ctx))
-	}
-	return err
-}
-
-// fail closes our claim with what went wrong and returns cause, named.
-func (h *hold) fail(ctx context.Context, action string, cause error, left ...string) error {
-	if errors.Is(cause, errSuperseded) {
-		h.claim = 0
-		_, err := h.reconcile(bookkeeping(ctx))
-		return about(h.b.Slug, h.b.Backend, errors.Join(cause, err))
-	}
-	err := h.outcome(ctx, &events.ActionFailed{
-		Action: action, Code: string(codeOf(cause)), Reason: oneLine(cause.Error()), LeftBehind: left})
-	if err != nil {
-		cause = errors.Join(cause, fmt.Errorf("record the failure: %w", err))
-	}
-	if len(left) > 0 {
-		return &Problem{Code: CodeLeftBehind, Slug: h.b.Slug, Backend: h.b.Backend, Err: cause, LeftBehind: left,
-			Message: action + " failed", Next: "bot-bottle rm " + h.b.Slug}
-	}
-	return about(h.b.Slug, h.b.Backend, cause)
 }

@@ -21,12 +21,16 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 		return err
 	}
 	defer h.release()
-	if done, err := m.mayRemove(ctx, h, r); done || err != nil {
+	action := projections.Remove
+	if r.Force {
+		action = projections.ForceRemove
+	}
+	if done, err := m.mayRemove(ctx, h, action, r.Confirm); done || err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	m.contradict(h.b)
 	claim := &events.ActionRequested{Action: events.ActionRemove, Generation: h.b.Generation, Force: r.Force}
-	if err := h.request(ctx, claim); err != nil {
+	if err := h.request(ctx, claim, allows(action)); err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	if err := h.remove(ctx); err != nil {
@@ -37,11 +41,7 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 }
 
 // mayRemove asks the state, and the user when the only copy of work would go.
-func (m *Manager) mayRemove(ctx context.Context, h *hold, r RemoveRequest) (done bool, err error) {
-	action := projections.Remove
-	if r.Force {
-		action = projections.ForceRemove
-	}
+func (m *Manager) mayRemove(ctx context.Context, h *hold, action projections.Action, confirm func(string) (bool, error)) (done bool, err error) {
 	if done, err = h.b.Can(action); done || err != nil || h.b.Private == nil {
 		return done, err
 	}
@@ -53,7 +53,7 @@ func (m *Manager) mayRemove(ctx context.Context, h *hold, r RemoveRequest) (done
 	if holds == "" {
 		return false, nil
 	}
-	ok, err := r.Confirm(holds)
+	ok, err := confirm(holds)
 	if err == nil && !ok {
 		err = &Problem{Code: CodeDeclined, Slug: h.b.Slug, Backend: h.b.Backend,
 			Message: fmt.Sprintf("bottle %s is kept: its clone holds %s", h.b.Slug, holds), Next: fetchLine(w)}
@@ -135,20 +135,24 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	if p := h.b.Pending; p != nil && p.MachineID != m.MachineID {
 		return h.settle(ctx) // says who must settle it
 	}
-	if done, err := m.mayRemove(ctx, h, RemoveRequest{Force: true, Confirm: r.Confirm}); done || err != nil {
+	if done, err := m.mayRemove(ctx, h, projections.ForceRemove, r.Confirm); done || err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	var left []string
 	if h.b.Instance != nil {
 		left = []string{fmt.Sprintf("%s instance %s (%s) at %s", h.b.Backend, h.b.InstanceName, h.b.Instance.InstanceID, h.b.Endpoint)}
 	}
-	released, err := h.releaseOwned()
+	err = h.decide(ctx, func(b *projections.Bottle) ([]events.Payload, error) {
+		return []events.Payload{&events.BottleRemoved{Forgotten: true, LeftBehind: left}}, allows(projections.ForceRemove)(b)
+	})
 	if err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
-	if err := h.record(ctx, append(released, &events.BottleRemoved{Forgotten: true, LeftBehind: left})...); err != nil {
-		return about(h.b.Slug, h.b.Backend, err)
-	}
 	m.step(h.b.Slug, "BottleRemoved", fmt.Sprintf("forgot %s", h.b.Slug))
-	return nil
+	// what fails from here on is left to cleanup, which finds it in the log
+	released, err := h.releaseOwned()
+	if err == nil {
+		err = h.record(ctx, released...)
+	}
+	return about(h.b.Slug, h.b.Backend, err)
 }

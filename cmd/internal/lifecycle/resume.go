@@ -40,7 +40,7 @@ func (m *Manager) Resume(ctx context.Context, id string, r ResumeRequest) (Outco
 	if err := h.fitsInstance(r); err != nil {
 		return Outcome{Bottle: h.b}, err
 	}
-	if err := h.request(ctx, &events.ActionRequested{Action: events.ActionResume, Generation: h.b.Generation}); err != nil {
+	if err := h.request(ctx, &events.ActionRequested{Action: events.ActionResume, Generation: h.b.Generation}, allows(action)); err != nil {
 		return Outcome{Bottle: h.b}, about(h.b.Slug, h.b.Backend, err)
 	}
 	return h.run(ctx, r.Foreground)
@@ -89,7 +89,7 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 		return refuse(err)
 	}
 	claim := &events.ActionRequested{Action: events.ActionResume, Generation: b.Generation + 1, Nonce: m.Nonce(), NewInstance: b.Instance != nil}
-	if err := h.request(ctx, claim); err != nil {
+	if err := h.request(ctx, claim, allows(projections.NewInstance)); err != nil {
 		return refuse(err)
 	}
 	if b.Instance != nil {

@@ -33,7 +33,7 @@ func (m *Manager) stop(ctx context.Context, id string, r StopRequest, reason str
 		r.Grace = 0
 	}
 	claim := &events.ActionRequested{Action: events.ActionStop, Generation: h.b.Generation, GraceMS: r.Grace.Milliseconds(), Force: r.Kill}
-	if err := h.request(ctx, claim); err != nil {
+	if err := h.request(ctx, claim, allows(projections.Stop)); err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	m.step(h.b.Slug, "ActionRequested", fmt.Sprintf("stopping %s", h.b.Slug))
