@@ -60,6 +60,9 @@ func (c *call) runInside(ctx context.Context, word string, r lifecycle.ExecReque
 	if err != nil {
 		return err
 	}
+	if r.TTY {
+		r.Size = terminalSize(c.env.Stdout)
+	}
 	code := 0
 	err = c.withStreams(r.TTY, !r.Stdin, func(s backends.Streams) error {
 		var err error

@@ -106,20 +106,38 @@ func (r *rawInput) restore() error {
 	return term.Restore(r.fd, r.before)
 }
 
+// terminalSize is the size of the terminal behind a stream; zero where there
+// is none.
+func terminalSize(stream any) backends.Size {
+	fd, ok := fdOf(stream)
+	if !ok {
+		return backends.Size{}
+	}
+	return sizeOf(fd)
+}
+
+func sizeOf(fd int) backends.Size {
+	w, h, err := term.GetSize(fd)
+	if err != nil || w <= 0 || h <= 0 || w > 0xffff || h > 0xffff {
+		return backends.Size{}
+	}
+	return backends.Size{Rows: uint16(h), Cols: uint16(w)}
+}
+
 // watchSize delivers the terminal's size, first the current one. A size that
 // nobody took yet is replaced by the newer one.
 func watchSize(fd int) (<-chan backends.Size, func()) {
 	sizes := make(chan backends.Size, 1)
 	send := func() {
-		w, h, err := term.GetSize(fd)
-		if err != nil || w <= 0 || h <= 0 || w > 0xffff || h > 0xffff {
+		s := sizeOf(fd)
+		if s == (backends.Size{}) {
 			return
 		}
 		select {
 		case <-sizes:
 		default:
 		}
-		sizes <- backends.Size{Rows: uint16(h), Cols: uint16(w)}
+		sizes <- s
 	}
 	changed, done, left := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
 	signal.Notify(changed, syscall.SIGWINCH)

@@ -70,7 +70,7 @@ func (m *Manager) findAdoptee(ctx context.Context, be backends.Backend, r AdoptR
 	switch {
 	case o.Labels.Home != home:
 		return o, &Problem{Code: CodeWrongState, Message: fmt.Sprintf("adopt: instance %s belongs to home %s, not to %s", o.Name, o.Labels.Home, home),
-			Next: fmt.Sprintf("bot-bottle adopt %s --from-home %s", o.Name, o.Labels.Home)}
+			Next: fmt.Sprintf("bot-bottle adopt %s --backend %s --from-home %s", o.Name, r.Backend, o.Labels.Home)}
 	case o.Status == backends.StatusRunning || o.Status == backends.StatusPaused:
 		return o, &Problem{Code: CodeWrongState, Message: fmt.Sprintf("adopt: instance %s is %s: only a stopped one can be taken in", o.Name, o.Status)}
 	}

@@ -29,7 +29,7 @@ func (m *Manager) Exec(ctx context.Context, id string, r ExecRequest) (int, erro
 	m.At("exec:exec")
 	cmd := backends.Command{
 		Argv: r.Argv, Env: env, User: orElse(r.User, orElse(b.Spec.User, b.Spec.DefaultUser)), Workdir: r.Workdir,
-		TTY: r.TTY, Stdin: r.Stdin, Detach: r.Detach,
+		TTY: r.TTY, Stdin: r.Stdin, Detach: r.Detach, Size: r.Size,
 	}
 	if r.Workdir == "" && b.Private != nil {
 		cmd.Workdir = b.Private.Workdir

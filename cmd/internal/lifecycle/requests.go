@@ -106,6 +106,7 @@ type ExecRequest struct {
 	TTY     bool
 	Stdin   bool
 	Detach  bool
+	Size    backends.Size // of the caller's terminal, so that the command starts with it
 	Streams backends.Streams
 }
 
