@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,15 @@ func TestUndo(t *testing.T) {
 		l.Update(t.Context(), func(tx *events.Tx) error { add(tx); panic(boom) })
 		return nil
 	}, boom)
+	check("the end of its goroutine", func() error {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			l.Update(t.Context(), func(tx *events.Tx) error { add(tx); runtime.Goexit(); return nil })
+		}()
+		<-ended
+		return nil
+	}, nil)
 	check("a projector's error, ignored", func() error {
 		projector.fail = boom
 		defer func() { projector.fail = nil }()

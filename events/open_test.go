@@ -303,13 +303,20 @@ func TestOlderFold(t *testing.T) {
 	}
 }
 
-// TestOlderSchema opens a log that an older program made.
-func TestOlderSchema(t *testing.T) {
+// olderHome is newHome as an older program would have made it.
+func olderHome(t testing.TB) string {
+	t.Helper()
 	home := newHome(t)
 	db := another(t, home)
 	execute(t, db, `DROP TABLE bottles`, `DROP TABLE resources`, `DROP TABLE projection`,
 		`DELETE FROM goose_db_version WHERE version_id = 2`, `DELETE FROM meta WHERE key = 'fold_revision'`, `PRAGMA user_version = 1`)
 	closed(t, db)
+	return home
+}
+
+// TestOlderSchema opens a log that an older program made.
+func TestOlderSchema(t *testing.T) {
+	home := olderHome(t)
 	var older *events.Older
 	if _, err := events.OpenReader(t.Context(), home, 1); !errors.As(err, &older) || older.What != "schema" || older.Have != 1 || older.Need != migrations.Latest {
 		t.Errorf("read: %v", err)

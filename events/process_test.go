@@ -115,22 +115,58 @@ func together(t *testing.T, home string, processes, each int) []time.Duration {
 	return waits
 }
 
-// TestFirstOpenRace has eight processes make the same home at once.
+// TestFirstOpenRace has eight processes make the same home at once, or bring
+// the same older one up to date.
 func TestFirstOpenRace(t *testing.T) {
 	const processes, each = 8, 3
-	for range 2 {
-		home := filepath.Join(t.TempDir(), "home")
-		together(t, home, processes, each)
-		l := open(t, options(home))
-		inStep(t, l)
-		if n := len(scan(t, l, events.Filter{})); n != processes*each {
-			t.Errorf("%d events", n)
+	for name, c := range map[string]struct {
+		home string
+		has  int
+	}{
+		"none yet":  {filepath.Join(t.TempDir(), "home"), 0},
+		"an older":  {olderHome(t), 4},
+		"a damaged": {filepath.Join(t.TempDir(), "home"), 0}, // by a crash while it was made
+	} {
+		if name == "a damaged" {
+			must(t, os.MkdirAll(c.home, 0o700))
+			must(t, os.WriteFile(filepath.Join(c.home, "log.db.new"), []byte("half"), 0o600))
+			must(t, os.WriteFile(filepath.Join(c.home, "log.db.new-wal"), []byte("half"), 0o600))
 		}
-		if got := entries(t, home); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, ".new") }) {
-			t.Errorf("left behind: %v", got)
+		together(t, c.home, processes, each)
+		l := open(t, options(c.home))
+		inStep(t, l)
+		if n := len(scan(t, l, events.Filter{})); n != c.has+processes*each {
+			t.Errorf("%s: %d events", name, n)
+		}
+		if got := entries(t, c.home); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, ".new") }) {
+			t.Errorf("%s: left behind: %v", name, got)
 		}
 		closed(t, l)
 	}
+}
+
+// TestKilledWhileMade kills a process that makes a home: the next one goes on
+// from wherever it was.
+func TestKilledWhileMade(t *testing.T) {
+	whole := 0
+	for round := range 15 {
+		home := filepath.Join(t.TempDir(), "home")
+		cmd := child("append", home, id(1), "100000", "acknowledge")
+		cmd.Stdout = nil
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(2+2*round) * time.Millisecond)
+		must(t, cmd.Process.Kill())
+		cmd.Wait()
+		if _, err := os.Stat(filepath.Join(home, events.FileName)); err == nil {
+			whole++
+		}
+		l := open(t, options(home))
+		n := int64(len(scan(t, l, events.Filter{})))
+		appendTo(t, l, id(1), n, created("a"))
+		inStep(t, l)
+		closed(t, l)
+	}
+	t.Logf("in %d of 15 rounds the log was there already", whole)
 }
 
 // TestFairness has many processes write in a loop: none may starve.

@@ -100,16 +100,17 @@ func (l *Log) transact(ctx context.Context, f func(tx *Tx) error) (err error) {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	tx := &Tx{View: View{conn: l.conn, path: l.path, stream: l.stmt.stream}, log: l}
+	done := false
 	defer func() {
 		tx.over = true
-		if p := recover(); p != nil {
+		if !done { // f panicked, or ended its goroutine
 			l.undo(ctx)
-			panic(p)
 		}
 	}()
 	if err = tx.readHead(ctx); err == nil {
 		err = f(tx)
 	}
+	done = true
 	if err == nil {
 		// What was half done must not be kept, whatever f made of the error.
 		err = tx.failed
