@@ -36,15 +36,7 @@ func (h *hold) build(ctx context.Context, img backends.Image, env []string, argv
 	inst, err := be.Create(q, spec)
 	m.At(p.Action + ":created")
 	if err != nil {
-		err = m.unanswered(ctx, q, placeOf(h.b), err)
-		o, ferr := h.find(bookkeeping(ctx))
-		if ferr != nil {
-			return h.leaveOpen(err, ferr)
-		}
-		if o.Status != backends.StatusGone {
-			err = errors.Join(err, h.record(ctx, m.instanceEvent(h.b, o.ID, o.Runtime, "", "", img)))
-		}
-		return h.fail(ctx, p.Action, h.named(err))
+		return h.notBuilt(ctx, m.unanswered(ctx, q, placeOf(h.b), err), img)
 	}
 	err = h.record(ctx, m.instanceEvent(h.b, inst.ID, inst.Runtime, inst.EngineID, inst.Version, img))
 	if err != nil {
@@ -55,9 +47,49 @@ func (h *hold) build(ctx context.Context, img backends.Image, env []string, argv
 	return nil
 }
 
-// leaveOpen returns the error of an action whose outcome nobody knows yet.
-func (h *hold) leaveOpen(err, unknown error) error {
-	return about(h.b.Slug, h.b.Backend, fmt.Errorf("%w; the outcome is unknown and will be settled by the next command: %w", err, unknown))
+// notBuilt decides what a failed creation means. What exists is recorded.
+func (h *hold) notBuilt(ctx context.Context, cause error, img backends.Image) error {
+	o, err := h.find(bookkeeping(ctx))
+	switch {
+	case err != nil:
+		return h.leaveOpen(cause, err)
+	case o.Status != backends.StatusGone:
+		cause = errors.Join(cause, h.found(bookkeeping(ctx), o, img))
+	case cutOff(cause):
+		return h.leaveOpen(cause, nil)
+	}
+	return h.fail(ctx, h.b.Pending.Action, h.named(cause))
+}
+
+// found records the instance of the open claim, whose creation had no answer.
+func (h *hold) found(ctx context.Context, o backends.Observation, img backends.Image) error {
+	engine, version := h.engineID(ctx)
+	return h.record(ctx, h.m.instanceEvent(h.b, o.ID, o.Runtime, engine, version, img))
+}
+
+// engineID asks who the engine is; unknown stays unknown.
+func (h *hold) engineID(ctx context.Context) (id, version string) {
+	q, cancel := h.m.bounded(ctx)
+	defer cancel()
+	e, err := h.be.Probe(q)
+	if err != nil {
+		return "", ""
+	}
+	return e.ID, e.Version
+}
+
+// leaveOpen returns the error of an action whose outcome nobody knows yet:
+// cause cut it off, and unknown is why asking did not help; either may be nil.
+func (h *hold) leaveOpen(cause, unknown error) error {
+	err := cause
+	switch {
+	case cause == nil:
+		err = unknown
+	case unknown != nil:
+		err = fmt.Errorf("%w, and then: %w", cause, unknown)
+	}
+	return &OfBottle{Slug: h.b.Slug, Backend: h.b.Backend, Next: "bot-bottle recover",
+		Err: fmt.Errorf("what came of it is unknown, and the next command settles it: %w", err)}
 }
 
 // named says more of a creation that a stranger's instance is in the way of.
@@ -135,23 +167,23 @@ func (h *hold) run(ctx context.Context, fg *Foreground) (Outcome, error) {
 	return m.follow(ctx, h.b, at, true)
 }
 
-// notStarted decides what a failed start means. nil: it runs after all.
+// notStarted decides what a failed start means. nil: it runs after all. After
+// Ctrl-C it is ended for certain, since the engine may start it yet; a closed
+// terminal ends nothing.
 func (h *hold) notStarted(ctx context.Context, action string, cause error) error {
 	o, err := h.inspect(bookkeeping(ctx))
-	if err != nil {
+	switch {
+	case err != nil:
 		return h.leaveOpen(cause, err)
-	}
-	if o.Status != backends.StatusRunning {
-		return h.fail(ctx, action, startCode(o, cause))
-	}
-	if ctx.Err() == nil {
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrLeave):
+		err := h.finish(bookkeeping(ctx), defaultGrace, events.ReasonInterrupted)
+		return about(h.b.Slug, h.b.Backend, errors.Join(cause, err))
+	case o.Status == backends.StatusRunning:
 		return nil
+	case cutOff(cause):
+		return h.leaveOpen(cause, nil)
 	}
-	if err := h.end(bookkeeping(ctx), defaultGrace); err != nil {
-		return h.leaveOpen(cause, err)
-	}
-	err = h.outcome(ctx, &events.BottleStopped{Generation: h.b.Generation, Reason: events.ReasonInterrupted})
-	return errors.Join(cause, err)
+	return h.fail(ctx, action, startCode(o, cause))
 }
 
 // startCode reads how a main process that never ran failed: engines leave the

@@ -1,9 +1,12 @@
 package lifecycle
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
 
 // Code is an error code of the command line; see docs/cli.md.
@@ -73,4 +76,26 @@ func about(slug, backend string, err error) error {
 
 func usage(format string, a ...any) error {
 	return &Problem{Code: CodeUsage, Message: fmt.Sprintf(format, a...)}
+}
+
+// codeOf names an error for the log.
+func codeOf(err error) Code {
+	var p *Problem
+	var down *backends.Unavailable
+	switch {
+	case errors.As(err, &p):
+		return p.Code
+	case errors.As(err, &down):
+		return CodeUnavailable
+	case errors.Is(err, context.Canceled):
+		return CodeInterrupted
+	}
+	return CodeInternal
+}
+
+// cutOff says that the engine's answer never came: what was asked of it may
+// be done, or may be done yet.
+func cutOff(err error) bool {
+	var down *backends.Unavailable
+	return errors.As(err, &down) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -64,19 +64,10 @@ func (m *Manager) mayRemove(ctx context.Context, h *hold, action projections.Act
 // remove carries out the open claim. It is also what settles it: the consent
 // is in the claim, and the instance is named exactly.
 func (h *hold) remove(ctx context.Context) error {
-	m := h.m
 	if h.b.Instance != nil {
-		be, err := h.backend()
-		if err != nil {
-			return h.fail(ctx, events.ActionRemove, err)
+		if err := h.removeInstance(ctx); err != nil {
+			return err
 		}
-		m.At("remove:remove")
-		q, cancel := m.bounded(ctx)
-		defer cancel()
-		if err := be.Remove(q, h.ref()); err != nil {
-			return h.notRemoved(ctx, m.unanswered(ctx, q, placeOf(h.b), err))
-		}
-		m.At("remove:removed")
 	}
 	released, err := h.releaseOwned()
 	if err != nil {
@@ -86,17 +77,29 @@ func (h *hold) remove(ctx context.Context) error {
 	return about(h.b.Slug, h.b.Backend, err)
 }
 
-func (h *hold) notRemoved(ctx context.Context, cause error) error {
-	o, err := h.inspect(bookkeeping(ctx))
+// removeInstance deletes the instance. An engine that did not answer to the
+// end may delete it yet: the claim stays open, with the consent in it.
+func (h *hold) removeInstance(ctx context.Context) error {
+	be, err := h.backend()
 	if err != nil {
-		return h.leaveOpen(cause, err)
+		return h.fail(ctx, events.ActionRemove, err)
 	}
-	if o.Status == "gone" || o.Status == "replaced" {
-		released, err := h.releaseOwned()
-		if err != nil {
-			return h.fail(ctx, events.ActionRemove, err, err.Error())
-		}
-		return about(h.b.Slug, h.b.Backend, h.outcome(ctx, append(released, &events.BottleRemoved{})...))
+	h.m.At("remove:remove")
+	q, cancel := h.m.bounded(ctx)
+	defer cancel()
+	cause := h.m.unanswered(ctx, q, placeOf(h.b), be.Remove(q, h.ref()))
+	h.m.At("remove:removed")
+	if cause == nil {
+		return nil
+	}
+	o, err := h.inspect(bookkeeping(ctx))
+	switch {
+	case err != nil:
+		return h.leaveOpen(cause, err)
+	case isLost(o):
+		return nil
+	case cutOff(cause):
+		return h.leaveOpen(cause, nil)
 	}
 	return h.fail(ctx, events.ActionRemove, cause, "instance "+h.b.InstanceName)
 }

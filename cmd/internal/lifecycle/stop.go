@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
@@ -37,11 +38,8 @@ func (m *Manager) stop(ctx context.Context, id string, r StopRequest, reason str
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	m.step(h.b.Slug, "ActionRequested", fmt.Sprintf("stopping %s", h.b.Slug))
-	if err := h.end(ctx, r.Grace); err != nil {
-		return h.notStopped(ctx, err, reason)
-	}
-	if err := h.stopped(ctx, reason); err != nil {
-		return about(h.b.Slug, h.b.Backend, err)
+	if err := h.finish(ctx, r.Grace, reason); err != nil {
+		return err
 	}
 	m.step(h.b.Slug, "BottleStopped", fmt.Sprintf("stopped %s", h.b.Slug))
 	return nil
@@ -62,31 +60,33 @@ func (h *hold) end(ctx context.Context, grace time.Duration) error {
 	return h.m.unanswered(ctx, q, placeOf(h.b), err)
 }
 
-// stopped records the end of an instance that we ended.
-func (h *hold) stopped(ctx context.Context, reason string) error {
+// finish ends the instance and closes the open claim with how it ended, for
+// the reason given. Where the engine did not answer to the end, what it says
+// of a running instance may be over in a moment: the claim stays open, since
+// the wish to end it stays true.
+func (h *hold) finish(ctx context.Context, grace time.Duration, reason string) error {
+	cause := h.end(ctx, grace)
 	o, err := h.inspect(bookkeeping(ctx))
-	if err != nil {
-		return fmt.Errorf("it was stopped, but how it ended is not known: %w", err)
+	switch {
+	case err != nil:
+		return h.leaveOpen(cause, err)
+	case !isThere(o):
+		return about(h.b.Slug, h.b.Backend, h.outcome(ctx, howStopped(h.b.Generation, o, reason)...))
+	case cutOff(cause):
+		return h.leaveOpen(cause, nil)
+	case cause == nil:
+		cause = errors.New("somebody started it again")
 	}
-	evs := []events.Payload{&events.BottleStopped{Generation: h.b.Generation, Reason: reason, ExitCode: o.ExitCode}}
-	if o.Status == "gone" || o.Status == "replaced" {
-		evs = append(evs, &events.BottleObserved{Status: string(o.Status), Expected: string(projections.Stopped)})
-	}
-	return h.outcome(ctx, evs...)
+	return h.fail(ctx, h.b.Pending.Action, cause)
 }
 
-// notStopped decides what a failed stop means. The engine may have gone on
-// after our call was cut off, so it is asked; if it does not answer the claim
-// stays open, since the wish to stop it stays true.
-func (h *hold) notStopped(ctx context.Context, cause error, reason string) error {
-	o, err := h.inspect(bookkeeping(ctx))
-	if err != nil {
-		return h.leaveOpen(cause, err)
+// howStopped is what is recorded of an instance that we ended.
+func howStopped(generation int, o backends.Observation, reason string) []events.Payload {
+	evs := []events.Payload{&events.BottleStopped{Generation: generation, Reason: reason, ExitCode: o.ExitCode}}
+	if isLost(o) {
+		evs = append(evs, &events.BottleObserved{Status: string(o.Status), Expected: string(projections.Stopped)})
 	}
-	if o.Status == "running" || o.Status == "paused" || o.Status == "unresponsive" {
-		return h.fail(ctx, events.ActionStop, cause)
-	}
-	return errors.Join(h.stopped(ctx, reason), ctx.Err())
+	return evs
 }
 
 // Restart stops a bottle and resumes it detached.

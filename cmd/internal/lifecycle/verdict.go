@@ -54,6 +54,16 @@ func verdict(b projections.Bottle, o backends.Observation, rebooted bool) []even
 	return nil
 }
 
+// isThere says that an instance was not ended: it runs, or is frozen.
+func isThere(o backends.Observation) bool {
+	return o.Status == backends.StatusRunning || o.Status == backends.StatusPaused || o.Status == backends.StatusUnresponsive
+}
+
+// isLost says that there is no such instance any more.
+func isLost(o backends.Observation) bool {
+	return o.Status == backends.StatusGone || o.Status == backends.StatusReplaced
+}
+
 // ended is what is recorded when the main process ended by itself or behind
 // our back.
 func ended(generation int, o backends.Observation, rebooted bool) []events.Payload {
@@ -125,7 +135,7 @@ func (m *Manager) inspect(ctx context.Context, be backends.Backend, b projection
 	if err != nil {
 		return o, m.unanswered(ctx, q, placeOf(b), err)
 	}
-	if o.Status != backends.StatusGone && o.Status != backends.StatusReplaced {
+	if !isLost(o) {
 		return o, nil
 	}
 	if ref := m.refOf(b); o.Labels.Bottle == b.ID && o.Labels.Nonce == ref.Nonce && o.Labels.Home != ref.Home {
