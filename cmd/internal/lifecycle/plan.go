@@ -162,6 +162,11 @@ func (m *Manager) planMounts(ctx context.Context, p *Plan, r StartRequest) (err 
 	}
 	c.Mounts = append(c.Mounts, guards...)
 	for _, g := range guards {
+		if g.Guard && !g.ReadOnly {
+			p.Warnings = append(p.Warnings, fmt.Sprintf(warnOfGit, g.Source))
+		}
+	}
+	for _, g := range guards {
 		if !within(orElse(c.Workspace.Source, "/"), g.Source) {
 			sources = append(sources, g.Source)
 		}

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,14 @@ func mustBeDir(p string) error {
 // what stands in them. In a writable work tree a guest must not write them.
 var guarded = []string{"config", "hooks", "info"}
 
+// guardedWhereTheyAre are files that lead git to another config. They are
+// guarded where they exist; one that does not cannot be kept from being made,
+// which is why start warns.
+var guardedWhereTheyAre = []string{"commondir", "gitdir", "config.worktree"}
+
+// warnOfGit is said of every writable work tree.
+const warnOfGit = "git on this host trusts what is in %s: its config, hooks and info are read-only for the bottle, the rest cannot be; for an agent that you do not trust use --clone"
+
 // gitMounts lays the guards over the git directory of a work tree: the
 // directory onto itself, so that it cannot be renamed away, and its guarded
 // parts read-only. A linked work tree brings its common directory.
@@ -104,7 +113,59 @@ func guardMounts(git string) ([]events.Mount, error) {
 		}
 		out = append(out, events.Mount{Source: p, Target: p, ReadOnly: true, Guard: true})
 	}
+	for _, part := range guardedWhereTheyAre {
+		if p := filepath.Join(git, part); isFile(p) {
+			out = append(out, events.Mount{Source: p, Target: p, ReadOnly: true, Guard: true})
+		}
+	}
+	inner, err := innerGuards(git)
+	return append(out, inner...), err
+}
+
+func isFile(p string) bool {
+	st, err := os.Lstat(p)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// innerGuards covers the git directories inside a git directory: those of
+// linked work trees, and of submodules, which nest.
+func innerGuards(git string) (out []events.Mount, err error) {
+	for _, kind := range []string{"worktrees", "modules"} {
+		top := filepath.Join(git, kind)
+		err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+			if os.IsNotExist(err) && p == top {
+				return fs.SkipAll
+			}
+			if err != nil {
+				return err
+			}
+			if !d.IsDir() || !isFile(filepath.Join(p, "HEAD")) {
+				return nil
+			}
+			parts := append([]string{}, guardedWhereTheyAre...)
+			if kind == "modules" {
+				parts = append(parts, guarded...)
+			}
+			for _, part := range parts {
+				if q := filepath.Join(p, part); isFile(q) || isDir(q) {
+					out = append(out, events.Mount{Source: q, Target: q, ReadOnly: true, Guard: true})
+				}
+			}
+			if kind == "modules" && isDir(filepath.Join(p, "modules")) {
+				return nil // a submodule of a submodule
+			}
+			return fs.SkipDir
+		})
+		if err != nil {
+			return nil, fmt.Errorf("guard %s: %w", top, err)
+		}
+	}
 	return out, nil
+}
+
+func isDir(p string) bool {
+	st, err := os.Lstat(p)
+	return err == nil && st.IsDir()
 }
 
 // commonGitDir reads the .git file of a linked work tree (gitrepository-layout:
