@@ -51,8 +51,11 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	case tar.TypeReg:
 		return u.file(p, mode, r)
 	case tar.TypeSymlink:
-		if to := path.Join("/", path.Dir(p), h.Linkname); path.IsAbs(h.Linkname) || !below(u.name, path.Join(path.Dir(p), h.Linkname)) {
-			u.say(fmt.Sprintf("left out: the link %s leads out of the copy, to %s", p, to))
+		if path.IsAbs(h.Linkname) || !below(u.name, path.Join(path.Dir(p), h.Linkname)) {
+			if p == u.name {
+				return usage("it is a link to %s, which is not followed: name that instead", h.Linkname)
+			}
+			u.say(fmt.Sprintf("left out: the link %s leads out of the copy, to %s", p, h.Linkname))
 			return nil
 		}
 		if err := u.clear(p); err != nil {
