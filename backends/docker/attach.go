@@ -16,6 +16,10 @@ import (
 // defaultDetachKeys are the engine's own.
 const defaultDetachKeys = "ctrl-p,ctrl-q"
 
+// closingTime is how long an engine may take to close a stream that the user
+// detached from.
+const closingTime = time.Second
+
 // sizeAtStart says whether the engine takes a terminal's size with the start
 // of a command, so that the command never sees another.
 func (b *Backend) sizeAtStart() bool {
@@ -31,7 +35,7 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	if err != nil {
 		return "", err
 	}
-	if o.Started && !c.State.Running {
+	if o.Started && !lives(c) {
 		return "", notRunning(op, nil)
 	}
 	keys, err := term.ToBytes(orElse(o.DetachKeys, defaultDetachKeys))
@@ -43,7 +47,7 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	// The end is watched from before the stream is there: a process can be
 	// over before we are connected, and its stream then stays silent.
 	until := container.WaitConditionNotRunning
-	if !c.State.Running {
+	if !lives(c) {
 		until = container.WaitConditionNextExit
 	}
 	over, lost := b.api.ContainerWait(ctx, c.ID, until)
@@ -55,18 +59,27 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	ready()
 
 	var typed *keySequence
+	if c.Config.Tty {
+		typed = newKeySequence(keys)
+	}
+	switch {
+	case o.ReadOnly:
+		go typed.watch(s.In) // the engine is told nothing, not even to let go
+	case c.Config.OpenStdin:
+		go stream.feed(s.In, typed)
+	}
 	if c.Config.Tty && !o.ReadOnly {
-		typed = &keySequence{keys: keys}
 		go resize(ctx, s.Resize, func(ctx context.Context, size backends.Size) error {
 			return b.api.ContainerResize(ctx, c.ID, container.ResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
 		})
 	}
-	if !o.ReadOnly && c.Config.OpenStdin {
-		go stream.feed(s.In, typed)
-	}
 	copied := make(chan error, 1)
 	go func() { copied <- split(stream, c.Config.Tty, s.Out, s.Err) }()
-	how, err := (&attached{over: over, lost: lost, copied: copied, typed: typed, close: stream.Close}).follow(ctx)
+	a := &attached{over: over, lost: lost, copied: copied, typed: typed.typed(), closing: closingTime, close: stream.Close}
+	if o.ReadOnly {
+		a.closing = 0
+	}
+	how, err := a.follow(ctx)
 	switch {
 	case ctx.Err() != nil && err == nil && how == "":
 		return backends.Detached, fmt.Errorf("%s: %w", op, ctx.Err())
@@ -89,11 +102,12 @@ func attachQuery(o backends.AttachOptions) url.Values {
 
 // attached is a connection whose end is awaited.
 type attached struct {
-	over   <-chan container.WaitResponse // the process ended
-	lost   <-chan error                  // nobody knows any more when it will
-	copied <-chan error                  // the stream ended
-	typed  *keySequence
-	close  func() error
+	over    <-chan container.WaitResponse // the process ended
+	lost    <-chan error                  // nobody knows any more when it will
+	copied  <-chan error                  // the stream ended
+	typed   <-chan struct{}               // the user detached
+	closing time.Duration                 // how long the engine may take to close the stream then
+	close   func() error
 }
 
 // follow waits for the end of the process or of the stream. "" is the end of
@@ -104,6 +118,15 @@ func (a *attached) follow(ctx context.Context) (backends.Detachment, error) {
 		return "", nil
 	case <-a.over:
 		return backends.Ended, a.drain()
+	case <-a.typed:
+		// Docker closes the stream now. Podman takes the keys and leaves it
+		// open.
+		select {
+		case <-a.copied:
+		case <-time.After(a.closing):
+			a.close()
+		}
+		return backends.Detached, nil
 	case err := <-a.copied:
 		return a.streamEnded(ctx, err)
 	}
@@ -125,8 +148,10 @@ func (a *attached) drain() error {
 // streamEnded finds out why. Unless the keys were typed the process most
 // likely ended, and the engine says so in a moment.
 func (a *attached) streamEnded(ctx context.Context, err error) (backends.Detachment, error) {
-	if a.typed.typedAll() {
+	select {
+	case <-a.typed:
 		return backends.Detached, nil
+	default:
 	}
 	if err != nil {
 		return "", err

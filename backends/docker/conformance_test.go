@@ -35,6 +35,11 @@ func conforms(t *testing.T, e engineFor, without map[backendtest.Capability]stri
 		NoEntry: e.testImage(t),
 		Archive: archive,
 		Without: without,
+		Dead: map[string]func(*testing.T) backends.Backend{
+			"absent":  func(t *testing.T) backends.Backend { return openAt(t, absentSocket(t)) },
+			"hanging": func(t *testing.T) backends.Backend { return openAt(t, hangingSocket(t)) },
+			"rubbish": func(t *testing.T) backends.Backend { return openAt(t, rubbishSocket(t, "220 mail ready\r\n")) },
+		},
 		Behind: backendtest.Behind{
 			Make: func(t *testing.T, name string, labels map[string]string) string {
 				t.Helper()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -24,6 +25,11 @@ func (b *Backend) CopyIn(ctx context.Context, ref backends.Ref, dir string, stre
 		return err
 	}
 	op := fmt.Sprintf("copy into %s:%s", ref.Name, dir)
+	if b.podman.Load() { // it would make the folder
+		if _, err := b.api.ContainerStatPath(ctx, c.ID, dir); err != nil {
+			return b.fileError(ctx, op, err)
+		}
+	}
 	from := &source{r: stream}
 	err = b.api.CopyToContainer(ctx, c.ID, dir, from, container.CopyToContainerOptions{})
 	if failed := from.failed(); failed != nil && err != nil {
@@ -40,17 +46,27 @@ func (b *Backend) CopyOut(ctx context.Context, ref backends.Ref, path string, st
 		return err
 	}
 	op := fmt.Sprintf("copy out of %s:%s", ref.Name, path)
-	packed, _, err := b.api.CopyFromContainer(ctx, c.ID, path)
+	packed, st, err := b.api.CopyFromContainer(ctx, c.ID, path)
 	if err != nil {
 		return b.fileError(ctx, op, err)
 	}
 	defer packed.Close()
 	to := &sink{w: stream}
-	_, err = io.Copy(to, packed)
+	if st.Mode&fs.ModeSymlink != 0 && b.podman.Load() { // it would pack what the link leads to
+		err = packLink(to, st)
+	} else {
+		_, err = io.Copy(to, packed)
+	}
 	if to.err != nil {
 		return fmt.Errorf("%s: %w", op, to.err)
 	}
 	return b.fail(ctx, op, err)
+}
+
+func packLink(to io.Writer, st container.PathStat) error {
+	w := tar.NewWriter(to)
+	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: st.Name, Linkname: st.LinkTarget, Mode: 0o777, ModTime: st.Mtime})
+	return errors.Join(err, w.Close())
 }
 
 // Stat describes a path inside. The engine says where a link leads in the

@@ -62,14 +62,14 @@ func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFa
 	cfg, host := b.settings(s, f, home)
 	for end := time.Now().Add(raceTime); ; {
 		made, err := b.api.ContainerCreate(ctx, cfg, host, nil, nil, s.Name)
-		switch {
-		case err == nil:
+		if err == nil {
 			return made.ID, nil
-		case cerrdefs.IsNotFound(err):
-			return "", b.noImage(ctx, op, s, err)
-		case !cerrdefs.IsConflict(err):
-			return "", b.refused(ctx, op, err)
 		}
+		failed := b.refused(ctx, op, err)
+		if !errors.Is(failed, backends.ErrBadRequest) {
+			return "", failed
+		}
+		// Docker answers "conflict" to a name that is taken, Podman anything.
 		c, seen := b.named(ctx, s.Name)
 		switch {
 		case seen == nil && ownerOf(c.Config.Labels) == s.Labels:
@@ -78,11 +78,13 @@ func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFa
 			return "", fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
 		case !cerrdefs.IsNotFound(seen):
 			return "", b.fail(ctx, op, seen)
+		case cerrdefs.IsNotFound(err):
+			return "", b.noImage(ctx, op, s, err)
 		}
 		// A name is taken from before its container is shown until after it
 		// is removed.
-		if time.Now().After(end) {
-			return "", b.refused(ctx, op, err)
+		if !cerrdefs.IsConflict(err) || time.Now().After(end) {
+			return "", failed
 		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return "", b.fail(ctx, op, ctx.Err())

@@ -3,9 +3,11 @@ package docker
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -54,11 +56,11 @@ func (e *badEndpoint) Is(target error) bool { return target == backends.ErrUnsup
 // does. Relative paths are refused here: what they mean depends on the day.
 func parseEndpoint(s string) (endpoint, error) {
 	shown := fmt.Sprintf("docker endpoint %q", s)
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		shown = fmt.Sprintf("docker endpoint %q", u.Scheme+"://…@"+u.Host) // a password is in no message
+	if at := strings.LastIndex(s, "@"); at >= 0 && !strings.HasPrefix(s, "unix://") {
+		shown = fmt.Sprintf("docker endpoint %q", "…"+s[at:]) // a password is in no message
 	}
 	bad := func(why string, err error) (endpoint, error) { return endpoint{}, &badEndpoint{shown, why, err} }
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if hasControls(s) {
 		return bad("it has control characters", nil)
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
@@ -93,6 +95,10 @@ func parseEndpoint(s string) (endpoint, error) {
 	return bad(scheme+":// is not supported", nil)
 }
 
+func hasControls(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
 // parseTCP reads what follows tcp://.
 func parseTCP(rest string) (ep endpoint, why string, err error) {
 	u, err := url.Parse("tcp://" + rest)
@@ -123,6 +129,9 @@ func parseTCP(rest string) (ep endpoint, why string, err error) {
 	case ep.tls:
 		ep.verify = v != "0"
 	}
+	if hasControls(ep.certs) || hasControls(u.Path) {
+		return ep, "it has control characters", nil
+	}
 	if ep.certs != "" {
 		if !filepath.IsAbs(ep.certs) {
 			return ep, "the folder of the certificates is not absolute", nil
@@ -139,11 +148,25 @@ func parseTCP(rest string) (ep endpoint, why string, err error) {
 			port = tlsPort
 		}
 	}
-	ep.addr = net.JoinHostPort(strings.ToLower(host), port)
+	if host = strings.ToLower(host); !isHost(host) {
+		return ep, "its host is neither a name nor an address", nil
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return ep, "its port is not one", nil
+	}
+	ep.addr = net.JoinHostPort(host, port)
 	if u.Path != "" {
 		ep.base = strings.TrimSuffix(path.Clean("/"+u.Path), "/")
 	}
 	return ep, "", nil
+}
+
+// isHost is stricter than an URL: what is accepted must read the same again.
+func isHost(s string) bool {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Zone() == "" || isHost(addr.Zone())
+	}
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
 }
 
 // String is the canonical form, as recorded.

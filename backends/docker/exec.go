@@ -41,7 +41,7 @@ func (b *Backend) exec(ctx context.Context, ref backends.Ref, cmd backends.Comma
 	switch {
 	case err != nil:
 		return 0, err
-	case !c.State.Running || c.State.Paused:
+	case status(c.State.Status) != backends.StatusRunning:
 		return 0, notRunning(op, nil)
 	}
 	if err := checkWords(cmd.Argv, cmd.Env); err != nil {
@@ -124,11 +124,20 @@ func (e *execution) run(ctx context.Context, cmd backends.Command, s backends.St
 	return e.code(ctx, gate.reason())
 }
 
-// neverRan asks whether the start failed: the engine then has an exit code
-// and never had a process.
+// neverRan asks whether the start failed.
 func (e *execution) neverRan(ctx context.Context) bool {
 	st, err := e.b.api.ContainerExecInspect(ctx, e.id)
-	return err == nil && !st.Running && st.Pid == 0 && st.ExitCode != 0
+	return err == nil && e.startFailed(ctx, st)
+}
+
+// startFailed says whether there never was a process: the engine gives such a
+// start one of two codes and no process number. Podman forgets the number of
+// any command that ended, so there the command is looked for.
+func (e *execution) startFailed(ctx context.Context, st container.ExecInspect) bool {
+	if st.Running || st.Pid != 0 || st.ExitCode != codeNotFound && st.ExitCode != codeNotExecutable {
+		return false
+	}
+	return !e.b.podman.Load() || e.look(ctx) != nil
 }
 
 // code asks how the command ended. Its stream may end a little sooner.
@@ -139,7 +148,7 @@ func (e *execution) code(ctx context.Context, reason string) (int, error) {
 		switch {
 		case err != nil:
 			return 0, e.b.execError(ctx, e.op, err)
-		case !st.Running && st.Pid == 0 && st.ExitCode != 0:
+		case e.startFailed(ctx, st):
 			return 0, e.failed(ctx, st.ExitCode, reason)
 		case !st.Running:
 			return st.ExitCode, nil
@@ -152,19 +161,12 @@ func (e *execution) code(ctx context.Context, reason string) (int, error) {
 	}
 }
 
-// failed is a start that failed, by the code that the engine gave it. Docker
-// 20.10 means to tell a missing command from one that cannot be executed, but
-// gives both the same code.
+// failed is a start that failed. Docker 20.10 means to tell a missing command
+// from one that cannot be executed, but gives both the same code.
 func (e *execution) failed(ctx context.Context, code int, reason string) error {
-	kind := backends.ErrBadRequest
-	switch code {
-	case codeNotFound:
+	kind := backends.ErrNotExecutable
+	if code == codeNotFound || errors.Is(e.look(ctx), backends.ErrCommandNotFound) {
 		kind = backends.ErrCommandNotFound
-	case codeNotExecutable:
-		kind = backends.ErrNotExecutable
-		if errors.Is(e.look(ctx), backends.ErrCommandNotFound) {
-			kind = backends.ErrCommandNotFound
-		}
 	}
 	return fmt.Errorf("%s: %w: %s", e.op, kind, orElse(reason, "the engine gives no reason"))
 }
@@ -176,7 +178,7 @@ func (e *execution) startError(ctx context.Context, err error) error {
 		return refusal
 	}
 	st, ierr := e.b.api.ContainerExecInspect(ctx, e.id)
-	if ierr == nil && !st.Running && st.Pid == 0 && (st.ExitCode == codeNotFound || st.ExitCode == codeNotExecutable) {
+	if ierr == nil && e.startFailed(ctx, st) {
 		return e.failed(ctx, st.ExitCode, err.Error())
 	}
 	return refusal

@@ -30,7 +30,15 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 	case err != nil:
 		return backends.Observation{}, err
 	}
-	return observe(c), nil
+	o := observe(c)
+	if o.Status == backends.StatusCreated && o.Detail == "" {
+		// Start refuses what its init program could not execute, and the
+		// engine never hears of it.
+		if err := b.lookFor(ctx, c.ID, c.Path, c.Config.WorkingDir, c.Config.Env); err != nil {
+			o.Detail = fmt.Sprintf("%q: %v", c.Path, err)
+		}
+	}
+	return o, nil
 }
 
 // Find looks an instance up by its labels, the nonce above all, so that one

@@ -27,10 +27,10 @@ func (b *Backend) Start(ctx context.Context, ref backends.Ref) error {
 		return err
 	}
 	op := "start " + ref.Name
-	switch {
-	case c.State.Paused:
+	switch status(c.State.Status) {
+	case backends.StatusPaused:
 		return b.fail(ctx, op, b.api.ContainerUnpause(ctx, c.ID))
-	case c.State.Running:
+	case backends.StatusRunning:
 		return nil
 	}
 	if err := b.checkCommand(ctx, op, c); err != nil {
@@ -62,14 +62,23 @@ func (b *Backend) notStarted(ctx context.Context, op string, ref backends.Ref, c
 	switch {
 	case err != nil:
 		return err
-	case c.State.Running:
+	case lives(c):
 		return nil
 	case c.State.ExitCode == codeNotFound:
 		return fmt.Errorf("%s: %w: %w", op, backends.ErrCommandNotFound, cause)
 	case c.State.ExitCode == codeNotExecutable:
 		return fmt.Errorf("%s: %w: %w", op, backends.ErrNotExecutable, cause)
 	}
+	if kind := b.lookFor(ctx, c.ID, c.Path, c.Config.WorkingDir, c.Config.Env); kind != nil { // Podman keeps no code
+		return fmt.Errorf("%s: %w: %w", op, kind, cause)
+	}
 	return refusal
+}
+
+// lives says whether a container has a main process, frozen or ending too.
+func lives(c container.InspectResponse) bool {
+	s := status(c.State.Status)
+	return s == backends.StatusRunning || s == backends.StatusPaused
 }
 
 // Stop ends the main process and waits for its end. The engine does the
@@ -81,7 +90,7 @@ func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duratio
 		return nil
 	case err != nil:
 		return err
-	case !c.State.Running:
+	case !lives(c):
 		return nil
 	}
 	op := "stop " + ref.Name
@@ -93,7 +102,7 @@ func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duratio
 	}
 	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 		// it may have ended meanwhile, which makes the engine's trouble moot
-		if now, lerr := b.look(ctx, c.ID); !cerrdefs.IsNotFound(lerr) && (lerr != nil || now.State.Running) {
+		if now, lerr := b.look(ctx, c.ID); !cerrdefs.IsNotFound(lerr) && (lerr != nil || lives(now)) {
 			return b.fail(ctx, op, err)
 		}
 	}

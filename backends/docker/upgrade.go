@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs/pkg/errhttp"
@@ -105,7 +103,7 @@ func (c *conn) feed(in io.Reader, keys *keySequence) {
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := in.Read(buf)
-			keys.see(buf[:n])
+			keys.see(buf[:n]) // before the engine sees them and closes the stream
 			if n > 0 {
 				if _, werr := c.Write(buf[:n]); werr != nil {
 					return
@@ -147,22 +145,39 @@ func resize(ctx context.Context, sizes <-chan backends.Size, set func(context.Co
 	}
 }
 
+// watch looks for the keys in what the user types and drops the rest.
+func (k *keySequence) watch(in io.Reader) {
+	if k == nil || in == nil {
+		return
+	}
+	buf := make([]byte, 256)
+	for {
+		n, err := in.Read(buf)
+		k.see(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
 // keySequence notices the keys that detach. The engine acts on them; here is
 // only remembered that they were typed, since a stream ends the same way when
 // the process does.
 type keySequence struct {
 	keys []byte
-	mu   sync.Mutex
 	next int
-	seen atomic.Bool
+	done chan struct{} // closed when all of them were typed
 }
 
+func newKeySequence(keys []byte) *keySequence {
+	return &keySequence{keys: keys, done: make(chan struct{})}
+}
+
+// see is for one goroutine only.
 func (k *keySequence) see(p []byte) {
-	if k == nil || len(k.keys) == 0 {
+	if k == nil || k.next == len(k.keys) {
 		return
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	for _, b := range p {
 		if b != k.keys[k.next] {
 			k.next = 0
@@ -171,13 +186,19 @@ func (k *keySequence) see(p []byte) {
 			k.next++
 		}
 		if k.next == len(k.keys) {
-			k.seen.Store(true)
-			k.next = 0
+			close(k.done)
+			return
 		}
 	}
 }
 
-func (k *keySequence) typedAll() bool { return k != nil && k.seen.Load() }
+// typed is closed when the keys were typed; of no keys it never is.
+func (k *keySequence) typed() <-chan struct{} {
+	if k == nil {
+		return nil
+	}
+	return k.done
+}
 
 // notRunning is what a stream of something that does not run is.
 func notRunning(op string, err error) error {
