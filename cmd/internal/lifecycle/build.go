@@ -183,6 +183,9 @@ func (h *hold) notStarted(ctx context.Context, action string, cause error) error
 	case cutOff(cause):
 		return h.leaveOpen(cause, nil)
 	}
+	if action == events.ActionStart && o.Status != backends.StatusGone {
+		return h.fail(ctx, action, startCode(o, cause), "instance "+h.b.InstanceName)
+	}
 	return h.fail(ctx, action, startCode(o, cause))
 }
 

@@ -71,8 +71,8 @@ func makeClone(ctx context.Context, w events.Workspace) error {
 	return err
 }
 
-// fetchLine is the command that brings a clone's work back.
-func fetchLine(w events.Workspace) string {
+// FetchLine is the command that brings a clone's work back, ready to paste.
+func FetchLine(w events.Workspace) string {
 	return fmt.Sprintf("git -C %s fetch %s HEAD", quote(w.Source), quote(w.Clone))
 }
 

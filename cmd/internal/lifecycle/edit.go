@@ -2,17 +2,10 @@ package lifecycle
 
 import (
 	"context"
-	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
-
-// pollEvery is how often Wait looks: often enough for a person, seldom enough
-// for an engine.
-const pollEvery = 250 * time.Millisecond
-
-func (m *Manager) after(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // Rename gives a bottle another slug. Its instance keeps the name it was
 // created with. The same name again: nil.

@@ -99,3 +99,9 @@ func cutOff(err error) bool {
 	var down *backends.Unavailable
 	return errors.As(err, &down) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
+
+// isBusy says that another process holds the bottle.
+func isBusy(err error) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Code == CodeBusy
+}

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What the external tests reach besides the exported names.
 var (
@@ -15,6 +18,7 @@ var (
 	Pack       = pack
 	Quote      = quote
 	InUseDrift = drift
+	ProgressOf = progress
 )
 
 func (m *Manager) GatherEnv(cwd string, vars, files, plain []string) (any, []string, error) {
@@ -31,3 +35,6 @@ func (m *Manager) Hold(ctx context.Context, id string) (release func(), err erro
 	}
 	return h.release, nil
 }
+
+// SetLockPatience makes every verb wait less for a lock.
+func SetLockPatience(d time.Duration) { lockPatience = d }

@@ -30,12 +30,12 @@ type attachment struct {
 
 // attach connects to the main process and returns once connected. started
 // says that the process runs already.
-func (m *Manager) attach(ctx context.Context, b projections.Bottle, fg Foreground, started bool) (*attachment, error) {
+func (m *Manager) attach(caller context.Context, b projections.Bottle, fg Foreground, started bool) (*attachment, error) {
 	be, err := m.Backends.Open(b.Backend, b.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(bookkeeping(ctx)) // ended by close alone: leaving is decided in follow
+	ctx, cancel := context.WithCancel(bookkeeping(caller)) // ended by close alone: leaving is decided in follow
 	a := &attachment{be: be, cancel: cancel, done: make(chan struct{})}
 	ready := make(chan struct{})
 	o := backends.AttachOptions{TTY: b.Spec.TTY, ReadOnly: fg.ReadOnly, DetachKeys: fg.DetachKeys, Started: started}
@@ -51,6 +51,8 @@ func (m *Manager) attach(ctx context.Context, b projections.Bottle, fg Foregroun
 		if err == nil {
 			err = fmt.Errorf("the attachment ended before it began")
 		}
+	case <-caller.Done():
+		err = caller.Err()
 	case <-time.After(m.EngineTimeout):
 		err = &backends.Unavailable{Backend: b.Backend, Endpoint: b.Endpoint, Hint: "bot-bottle doctor",
 			Why: fmt.Sprintf("the engine did not answer within %s", m.EngineTimeout)}
@@ -59,9 +61,15 @@ func (m *Manager) attach(ctx context.Context, b projections.Bottle, fg Foregroun
 	return nil, err
 }
 
+// close ends the connection and waits until nothing more is written to the
+// caller's streams, but not for a stream that takes nothing.
 func (a *attachment) close() {
 	a.cancel()
-	a.be.Close()
+	select {
+	case <-a.done:
+	case <-time.After(time.Second):
+	}
+	_ = a.be.Close() // it has served
 }
 
 // follow waits until the main process ends or the user leaves, and records
@@ -78,6 +86,10 @@ func (m *Manager) follow(ctx context.Context, b projections.Bottle, a *attachmen
 			return out, nil
 		}
 		err := m.stop(bookkeeping(ctx), b.ID, StopRequest{Grace: defaultGrace}, events.ReasonInterrupted)
+		if isBusy(err) {
+			m.warn(b.Slug, err.Error()+"; it is left to that one")
+			err = nil
+		}
 		return out, errors.Join(ctx.Err(), err)
 	}
 	if a.err != nil {
@@ -90,53 +102,46 @@ func (m *Manager) follow(ctx context.Context, b projections.Bottle, a *attachmen
 	return m.conclude(bookkeeping(ctx), out)
 }
 
-// conclude records the end of a main process that was watched.
+// conclude records the end of a main process that was watched, and tells its
+// exit code, whoever else records or removes the bottle meanwhile.
 func (m *Manager) conclude(ctx context.Context, out Outcome) (Outcome, error) {
-	wait, cancel := context.WithTimeout(ctx, settleTime)
-	be, err := m.Backends.Open(out.Bottle.Backend, out.Bottle.Endpoint)
-	if err == nil {
-		_, err = be.Wait(wait, m.refOf(out.Bottle))
-		be.Close()
-	}
-	cancel()
-	if err != nil && wait.Err() == nil {
+	o, err := m.awaitEnd(ctx, out.Bottle)
+	if err != nil {
 		return out, about(out.Bottle.Slug, out.Bottle.Backend, err)
 	}
+	if o.Status == backends.StatusStopped {
+		out.ExitCode = o.ExitCode
+	}
 	h, err := m.own(ctx, out.Bottle.ID, true)
-	var busy *Problem
-	if errors.As(err, &busy) && busy.Code == CodeBusy {
-		// somebody else is ending it and records that; only the code is ours to tell
+	switch {
+	case isBusy(err):
 		out.Bottle, err = m.load(ctx, out.Bottle.ID)
-		return out, err
+	case err == nil:
+		out.Removed, err = h.removeAfter(ctx)
+		out.Bottle = h.b
+		h.release()
 	}
-	if err != nil {
-		return out, err
-	}
-	out.Bottle = h.b
-	h.release()
-	if out.Bottle.State == projections.Stopped {
+	if over := out.Bottle.State; out.ExitCode == nil && (over == projections.Stopped || over == projections.Removed) {
 		out.ExitCode = out.Bottle.ExitCode
 	}
-	out.Removed, err = m.removeAfter(ctx, out.Bottle)
 	return out, err
 }
 
-// removeAfter carries out --rm: a bottle whose agent ended with 0 is removed,
-// unless work would go with it.
-func (m *Manager) removeAfter(ctx context.Context, b projections.Bottle) (bool, error) {
-	if !b.Spec.RemoveAfter || b.State != projections.Stopped || b.Reason != events.ReasonAgentExited {
-		return false, nil
+// awaitEnd is how the main process ended. One that goes on although its
+// streams ended is no error.
+func (m *Manager) awaitEnd(ctx context.Context, b projections.Bottle) (backends.Observation, error) {
+	be, err := m.Backends.Open(b.Backend, b.Endpoint)
+	if err != nil {
+		return backends.Observation{}, err
 	}
-	keep := false
-	err := m.Remove(ctx, b.ID, RemoveRequest{Confirm: func(holds string) (bool, error) {
-		keep = true
-		m.warn(b.Slug, fmt.Sprintf("kept in spite of --rm: its clone holds %s", holds))
-		return false, nil
-	}})
-	if keep {
-		return false, nil
+	defer be.Close()
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	o, err := be.Wait(wait, m.refOf(b))
+	if err != nil && wait.Err() != nil {
+		return backends.Observation{}, nil
 	}
-	return err == nil, err
+	return o, err
 }
 
 // Attach connects the caller to the agent of a running bottle.

@@ -21,6 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	fake.Main() // the test binary serves as the fake engine's supervisor
+	lifecycle.SetLockPatience(time.Second)
 	code := m.Run()
 	if err := os.RemoveAll(moulds); err != nil {
 		panic(err)

@@ -23,7 +23,7 @@ const claimsDir = "claims"
 
 // lockPatience is how long a verb waits for a process that only looks at the
 // bottle (wait, list --check) to let go of it.
-const lockPatience = 3 * time.Second
+var lockPatience = 3 * time.Second
 
 // hold is this process's sole right to act on one bottle.
 type hold struct {
@@ -102,7 +102,7 @@ func busyWith(b *projections.Bottle) error {
 	if p := b.Pending; p != nil {
 		what = fmt.Sprintf("%s by process %d on %s is under way", p.Action, p.PID, p.Host)
 	}
-	return &Problem{Code: CodeBusy, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle wait " + b.Slug,
+	return &Problem{Code: CodeBusy, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle show " + b.Slug,
 		Message: fmt.Sprintf("bottle %s is busy: %s", b.Slug, what)}
 }
 

@@ -81,7 +81,11 @@ func (m *Manager) Plan(ctx context.Context, r StartRequest) (Plan, error) {
 		c.Slug = slugFor(c.Agent, orElse(c.Workspace.Source, r.Cwd))
 	}
 	c.InstanceName = InstancePrefix + c.Slug
-	return p, nil
+	if !p.SlugIsMade {
+		return p, nil
+	}
+	p.base = c.Slug
+	return p, m.Log.View(ctx, func(v *events.View) error { return freeName(ctx, v, c, true) })
 }
 
 func checkRequest(r StartRequest) error {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -21,6 +22,10 @@ func (m *Manager) Recover(ctx context.Context, dryRun bool) ([]PlanItem, error) 
 			return plan, err
 		}
 		item, err := m.recoverOne(ctx, b, dryRun)
+		var p *Problem
+		if errors.As(err, &p) && p.Code == CodeBusy {
+			continue // its owner lives and settles it itself
+		}
 		if err != nil {
 			item = &PlanItem{Action: "keep", Bottle: b.Slug, Backend: b.Backend, Detail: oneLine(err.Error()), Err: err}
 		}
@@ -51,19 +56,13 @@ func (m *Manager) recoverOne(ctx context.Context, b projections.Bottle, dryRun b
 	if _, err := h.reconcile(ctx); err != nil {
 		return nil, err
 	}
-	after := h.b
-	h.release()
-	removed, err := m.removeAfter(ctx, after)
-	if err != nil {
+	if _, err := h.removeAfter(ctx); err != nil {
 		return nil, err
 	}
-	if removed {
-		after.State = projections.Removed
-	}
-	if after.Version == before.Version {
+	if h.b.Version == before.Version {
 		return nil, nil
 	}
-	item.Detail = fmt.Sprintf("%s → %s", stateWords(before), stateWords(after))
+	item.Detail = fmt.Sprintf("%s → %s", stateWords(before), stateWords(h.b))
 	return item, nil
 }
 

@@ -25,7 +25,7 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 	if r.Force {
 		action = projections.ForceRemove
 	}
-	if done, err := m.mayRemove(ctx, h, action, r.Confirm); done || err != nil {
+	if done, err := h.mayRemove(ctx, action, r.Confirm); done || err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	m.contradict(h.b)
@@ -40,25 +40,54 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 	return nil
 }
 
+// removeAfter carries out --rm: a bottle whose agent ended with 0 is removed,
+// unless it is protected or work would go with it.
+func (h *hold) removeAfter(ctx context.Context) (bool, error) {
+	b := h.b
+	if !b.Spec.RemoveAfter || b.Protected || b.State != projections.Stopped || b.Reason != events.ReasonAgentExited {
+		return false, nil
+	}
+	if holds := h.onlyCopy(ctx); holds != "" {
+		h.m.warn(b.Slug, fmt.Sprintf("kept in spite of --rm: its clone holds %s", holds))
+		return false, nil
+	}
+	claim := &events.ActionRequested{Action: events.ActionRemove, Generation: b.Generation}
+	if err := h.request(ctx, claim, allows(projections.Remove)); err != nil {
+		return false, about(b.Slug, b.Backend, err)
+	}
+	err := h.remove(ctx)
+	return err == nil, err
+}
+
 // mayRemove asks the state, and the user when the only copy of work would go.
-func (m *Manager) mayRemove(ctx context.Context, h *hold, action projections.Action, confirm func(string) (bool, error)) (done bool, err error) {
-	if done, err = h.b.Can(action); done || err != nil || h.b.Private == nil {
+func (h *hold) mayRemove(ctx context.Context, action projections.Action, confirm func(string) (bool, error)) (done bool, err error) {
+	if done, err = h.b.Can(action); done || err != nil {
 		return done, err
 	}
-	w := h.b.Private.Workspace
-	holds, err := onlyCopy(ctx, w)
-	if err != nil {
-		holds = fmt.Sprintf("work that cannot be compared with %s (%v)", w.Source, err)
-	}
+	holds := h.onlyCopy(ctx)
 	if holds == "" {
 		return false, nil
 	}
 	ok, err := confirm(holds)
 	if err == nil && !ok {
-		err = &Problem{Code: CodeDeclined, Slug: h.b.Slug, Backend: h.b.Backend,
-			Message: fmt.Sprintf("bottle %s is kept: its clone holds %s", h.b.Slug, holds), Next: fetchLine(w)}
+		err = &Problem{Code: CodeDeclined, Slug: h.b.Slug, Backend: h.b.Backend, Next: FetchLine(h.b.Private.Workspace),
+			Message: fmt.Sprintf("bottle %s is kept: its clone holds %s", h.b.Slug, holds)}
 	}
 	return false, err
+}
+
+// onlyCopy says what the bottle's clone holds that is nowhere else; "" is
+// nothing. Where there never was an instance nobody worked in it.
+func (h *hold) onlyCopy(ctx context.Context) string {
+	if h.b.Private == nil || h.b.Instance == nil {
+		return ""
+	}
+	w := h.b.Private.Workspace
+	holds, err := onlyCopy(ctx, w)
+	if err != nil {
+		return fmt.Sprintf("work that cannot be compared with %s (%v)", w.Source, err)
+	}
+	return holds
 }
 
 // remove carries out the open claim. It is also what settles it: the consent
@@ -138,7 +167,7 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	if p := h.b.Pending; p != nil && p.MachineID != m.MachineID {
 		return h.settle(ctx) // says who must settle it
 	}
-	if done, err := m.mayRemove(ctx, h, projections.ForceRemove, r.Confirm); done || err != nil {
+	if done, err := h.mayRemove(ctx, projections.ForceRemove, r.Confirm); done || err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	var left []string

@@ -68,9 +68,9 @@ type Plan struct {
 	Created    events.BottleCreated
 	SlugIsMade bool     // made up, so it may be counted up when taken
 	Warnings   []string //
+	base       string   // of a made slug, before it was counted up
 	env        []string // K=V, values included: never printed or recorded
 	repo       string   // with a clone: the repository to clone
-	digestBase []byte
 }
 
 // ResumeRequest is what `resume` was asked for.

@@ -27,7 +27,7 @@ func (m *Manager) Resume(ctx context.Context, id string, r ResumeRequest) (Outco
 	if err != nil {
 		return Outcome{Bottle: h.b}, about(h.b.Slug, h.b.Backend, err)
 	}
-	if done {
+	if done && h.b.Observed != string(backends.StatusPaused) {
 		h.release()
 		if r.Foreground == nil {
 			return Outcome{Bottle: h.b, Already: true}, nil

@@ -105,15 +105,16 @@ func (m *Manager) resolve(ctx context.Context, be backends.Backend, c events.Bot
 	img, err := be.ResolveImage(ctx, ref, pull, func(pr backends.Progress) {
 		m.Say(Notice{Level: Progress, Slug: c.Slug, Step: "InstanceCreated", Text: pr.Detail, Progress: pr})
 	})
-	switch {
-	case errors.Is(err, backends.ErrImageNotFound):
-		return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err,
-			Next: "bot-bottle start --image NAME …, or build it first"}
-	case errors.Is(err, backends.ErrImageDenied):
-		return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err,
-			Next: "docker login"}
+	var down *backends.Unavailable
+	if err == nil || errors.As(err, &down) || ctx.Err() != nil {
+		return img, err
 	}
-	return img, err
+	// Engines report most failures of registries as their own, without a type.
+	next := "docker login, for a private registry; or build or load the image and add --pull never"
+	if errors.Is(err, backends.ErrImageNotFound) {
+		next = "bot-bottle start --image NAME …, or build it first"
+	}
+	return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err, Next: next}
 }
 
 // sameRequest finds the bottle that an idempotency key made before.
@@ -171,6 +172,9 @@ func (h *hold) create(ctx context.Context, id, nonce string, p Plan, c events.Bo
 				return sameSpec(h.b, c)
 			}
 		}
+		if p.SlugIsMade {
+			c.Slug = p.base // others may have come or gone since the plan
+		}
 		if err := freeName(ctx, tx, &c, p.SlugIsMade); err != nil {
 			return err
 		}
@@ -191,7 +195,7 @@ func (h *hold) create(ctx context.Context, id, nonce string, p Plan, c events.Bo
 }
 
 // freeName finds a free slug and instance name, or says who holds them.
-func freeName(ctx context.Context, tx *events.Tx, c *events.BottleCreated, made bool) error {
+func freeName(ctx context.Context, tx projections.Queryer, c *events.BottleCreated, made bool) error {
 	base := c.Slug
 	for n := 1; ; n++ {
 		c.Slug = numbered(base, n)

@@ -14,76 +14,8 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/fake"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
-	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
-
-// foreground runs a request to its end with its output captured.
-func (w *world) foreground(r lifecycle.StartRequest, ctx context.Context) (lifecycle.Outcome, string, error) {
-	w.t.Helper()
-	p, err := w.Plan(context.Background(), r)
-	must(w.t, err)
-	var out bytes.Buffer
-	o, err := w.Start(ctx, p, &lifecycle.Foreground{Streams: backends.Streams{Out: &out, Err: &out}})
-	return o, out.String(), err
-}
-
-func TestForegroundEndsWithTheAgentsCode(t *testing.T) {
-	w := newWorld(t)
-	o, said, err := w.foreground(request("one", "sh", "-c", "echo hello; exit 7"), t.Context())
-	must(t, err)
-	if o.ExitCode == nil || *o.ExitCode != 7 || strings.TrimSpace(said) != "hello" {
-		t.Errorf("code %v, said %q", o.ExitCode, said)
-	}
-	if b := w.bottle(o.Bottle.ID); b.State != projections.Stopped || b.Reason != events.ReasonCrashed {
-		t.Errorf("%s (%s)", b.State, b.Reason)
-	}
-}
-
-// --rm removes after exit 0 and keeps after a failure.
-func TestRemoveAfter(t *testing.T) {
-	w := newWorld(t)
-	for code, want := range map[string]projections.State{"0": projections.Removed, "3": projections.Stopped} {
-		r := request("with-"+code, "sh", "-c", "exit "+code)
-		r.Rm = true
-		o, _, err := w.foreground(r, t.Context())
-		must(t, err)
-		if b := w.bottle(o.Bottle.ID); b.State != want {
-			t.Errorf("exit %s: %s, want %s", code, b.State, want)
-		}
-	}
-}
-
-// Ctrl-C on a foreground run stops the bottle and records why; a closed
-// terminal leaves the agent running.
-func TestInterruptStopsAndHangUpLeaves(t *testing.T) {
-	for _, leave := range []bool{false, true} {
-		w := newWorld(t)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		go func() {
-			for w2 := w; ; time.Sleep(20 * time.Millisecond) {
-				if all := w2.all(); len(all) == 1 && all[0].State == projections.Running {
-					if leave {
-						cancel(lifecycle.ErrLeave)
-					} else {
-						cancel(nil)
-					}
-					return
-				}
-			}
-		}()
-		o, _, err := w.foreground(request("one"), ctx)
-		b := w.bottle(o.Bottle.ID)
-		switch {
-		case leave && (err != nil || b.State != projections.Running || !o.Detached):
-			t.Errorf("hang-up: %v, %s, detached %v", err, b.State, o.Detached)
-		case !leave && (!errors.Is(err, context.Canceled) || b.State != projections.Stopped || b.Reason != events.ReasonInterrupted):
-			t.Errorf("interrupt: %v, %s (%s)", err, b.State, b.Reason)
-		}
-		w.end()
-		cancel(nil)
-	}
-}
 
 // Verbs that are repeated are done already.
 func TestVerbsAreIdempotent(t *testing.T) {
@@ -273,21 +205,6 @@ func TestCopyBothWays(t *testing.T) {
 	}
 	if said := strings.Join(w.warned, " "); !strings.Contains(said, "outside") {
 		t.Errorf("nobody was told: %q", said)
-	}
-}
-
-func TestWait(t *testing.T) {
-	w := newWorld(t)
-	id := w.start(request("one", "sh", "-c", "sleep 0.3")).ID
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	must(t, w.Wait(ctx, id, "stopped"))
-	if b := w.bottle(id); b.State != projections.Stopped || b.Reason != events.ReasonAgentExited {
-		t.Errorf("%s (%s)", b.State, b.Reason)
-	}
-	must(t, w.Remove(t.Context(), id, lifecycle.RemoveRequest{Confirm: never}))
-	if err := w.Wait(ctx, id, "running"); err == nil {
-		t.Error("a removed bottle was waited for")
 	}
 }
 

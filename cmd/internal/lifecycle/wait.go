@@ -1,0 +1,72 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/projections"
+)
+
+// pollEvery is how often Wait looks: often enough for a person, seldom enough
+// for an engine.
+const pollEvery = 250 * time.Millisecond
+
+// Wait blocks until a bottle is running, stopped or removed. It settles what
+// it watches. A state that can no longer be reached is a *[Problem].
+func (m *Manager) Wait(ctx context.Context, id, want string) error {
+	var seen int64
+	for {
+		b, err := m.settled(ctx, id, seen)
+		if err != nil {
+			return err
+		}
+		seen = b.Version
+		reached, over := progress(b, want)
+		switch {
+		case reached:
+			return nil
+		case over:
+			return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle history " + b.ID,
+				Message: "bottle " + b.Slug + " is " + string(b.State) + " and will not be " + want + " by itself"}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// progress says whether a bottle is where it is waited for, or past it. While
+// an action is open neither is known. Stopped means that nothing of it runs,
+// as for the verb.
+func progress(b projections.Bottle, want string) (reached, over bool) {
+	if b.Pending != nil {
+		return false, false
+	}
+	switch want {
+	case "removed":
+		return b.State == projections.Removed, false
+	case "stopped":
+		return b.State != projections.Running && b.State != projections.Lost, b.State == projections.Lost
+	}
+	return b.State == projections.Running, b.State == projections.Removed
+}
+
+// settled is the bottle as it is now; one that another process acts on is
+// taken as the log has it. --rm is carried out when the bottle has changed
+// since version seen: what keeps it from being removed is not told twice.
+func (m *Manager) settled(ctx context.Context, id string, seen int64) (projections.Bottle, error) {
+	h, err := m.own(ctx, id, true)
+	if isBusy(err) {
+		return m.load(ctx, id)
+	}
+	if err != nil {
+		return projections.Bottle{}, err
+	}
+	defer h.release()
+	if h.b.Version != seen {
+		_, err = h.removeAfter(ctx)
+	}
+	return h.b, err
+}
