@@ -64,7 +64,7 @@ func TestReadEqualsWritten(t *testing.T) {
 		var written []events.Event
 		versions := map[string]int64{}
 		undone := errors.New("undone")
-		for range rapid.IntRange(1, 8).Draw(t, "transactions") {
+		for range rapid.IntRange(1, 4).Draw(t, "transactions") {
 			if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 				closed(t, l)
 				l = open(t, options(first))
@@ -73,7 +73,7 @@ func TestReadEqualsWritten(t *testing.T) {
 			var part []events.Event
 			now := map[string]int64{}
 			err := l.Update(context.Background(), func(tx *events.Tx) error {
-				for range rapid.IntRange(0, 3).Draw(t, "appends") {
+				for range rapid.IntRange(0, 4).Draw(t, "appends") {
 					stream := id(rapid.IntRange(0, 3).Draw(t, "stream"))
 					var ps []events.Payload
 					for range rapid.IntRange(1, 3).Draw(t, "events") {
