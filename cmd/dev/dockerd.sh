@@ -18,6 +18,29 @@ dir=$(mktemp -d /tmp/bbe.XXXXXX) # short: a socket's path holds 108 bytes
 name=$(basename "$dir")
 engine= command= moved= made=()
 
+# drop_cgroup undoes own_cgroup. A dead process leaves its cgroup a moment
+# later.
+drop_cgroup() {
+  local i fs=/sys/fs/cgroup
+  for i in $(seq 50); do
+    find "$fs" -depth -type d \( -path "*/$name/*" -o -name "$name" \) -exec rmdir {} + && break
+    sleep 0.1
+  done
+  [ -n "$moved" ] || return 0
+  # A group that hands controllers down takes no processes.
+  sed 's/[^ ]*/-&/g' "$fs/cgroup.subtree_control" >"$fs/cgroup.subtree_control"
+  [ "$moved" = none ] || echo "$moved" >"$fs/cgroup.subtree_control"
+  move_all "$fs/$name-rest" "$fs" && rmdir "$fs/$name-rest"
+} 2>/dev/null
+
+# move_all FROM TO moves the processes of one cgroup into another.
+move_all() {
+  local pid
+  while read -r pid; do
+    echo "$pid" >"$2/cgroup.procs" || true # it may have ended
+  done < <(cat "$1/cgroup.procs")
+}
+
 # quit ends the engine at once: nothing of it is kept, so nothing has to end
 # in order. Its process numbers are a namespace, so that no process escapes.
 quit() {
@@ -27,16 +50,7 @@ quit() {
     kill -KILL "$engine" 2>/dev/null || true
     wait "$engine" 2>/dev/null || true
   fi
-  if [ -n "$moved" ]; then # see own_cgroup
-    xargs -n1 <"/sys/fs/cgroup/$name-rest/cgroup.procs" 2>/dev/null |
-      while read -r i; do echo "$i" >/sys/fs/cgroup/cgroup.procs || true; done 2>/dev/null
-  fi
-  # A dead process leaves its cgroup a moment later.
-  for i in $(seq 50); do
-    find /sys/fs/cgroup -depth -type d \( -path "*/$name/*" -o -name "$name" -o -name "$name-rest" \) \
-      -exec rmdir {} + 2>/dev/null && break
-    sleep 0.1
-  done
+  drop_cgroup
   for i in "${made[@]}"; do
     umount "$i" && rmdir "$i" || true
   done
@@ -94,8 +108,10 @@ own_cgroup() {
   # one that holds processes cannot hand its controllers down: they wait in a
   # group of their own until the engine is gone.
   if [ -e "$fs/cgroup.type" ]; then
-    mkdir "$fs/$name-rest" && moved=1
-    xargs -n1 <"$fs/cgroup.procs" | while read -r c; do echo "$c" >"$fs/$name-rest/cgroup.procs" || true; done 2>/dev/null
+    moved=$(sed 's/[^ ]*/+&/g' "$fs/cgroup.subtree_control")
+    moved=${moved:-none}
+    mkdir "$fs/$name-rest"
+    move_all "$fs" "$fs/$name-rest"
   fi
 }
 
