@@ -133,7 +133,7 @@ func classifyLog(err error, f *failure) bool {
 	case errors.As(err, &busy), errors.As(err, &conflict):
 		f.Code = lifecycle.CodeBusy
 	case errors.As(err, &write):
-		f.Code = codeUnwritable
+		f.Code, f.Next = codeUnwritable, "df -h, and look at who may write there; nothing that was recorded is lost"
 	case errors.As(err, &tables):
 		f.Code, f.Next = codeDamaged, "bot-bottle rebuild"
 	case errors.As(err, &place):
@@ -141,7 +141,7 @@ func classifyLog(err error, f *failure) bool {
 	case errors.As(err, &newer), errors.As(err, &older), errors.As(err, &unknown):
 		f.Code, f.Next = codeDamaged, "use the bot-bottle that wrote it, or a newer one"
 	case errors.As(err, &damaged), errors.As(err, &garbled):
-		f.Code, f.Next = codeDamaged, "bot-bottle rebuild --check"
+		f.Code, f.Next = codeDamaged, "bot-bottle --home NEW restore --take-over EXPORT, from the last export or a backup; the damaged file is left as it is"
 	case errors.As(err, &foreign):
 		f.Code, f.Next = codeDamaged, "bot-bottle --home DIR list"
 	default:
@@ -179,7 +179,10 @@ func classify(err error, f *failure) {
 		f.Code, f.Bottle, f.Next = lifecycle.CodeNameTaken, taken.Slug, "bot-bottle show "+taken.Holder.ID
 	case classifyLog(err, f):
 	case errors.Is(err, ErrInterrupted), errors.Is(err, ErrTerminated), errors.Is(err, ErrHungUp), errors.Is(err, context.Canceled):
-		f.Code = codeInterrupted
+		f.Code, f.Message = codeInterrupted, "interrupted"
+		if f.Bottle != "" {
+			f.Message, f.Next = "interrupted: bottle "+f.Bottle, orElse(f.Next, "bot-bottle show "+f.Bottle)
+		}
 	case errors.As(err, &errno) && errno == syscall.EPIPE:
 		f.broken = true
 	}

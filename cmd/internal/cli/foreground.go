@@ -46,6 +46,7 @@ func (c *call) withStreams(tty, readOnly bool, f func(backends.Streams) error) e
 	if tty {
 		return c.withTerminal(readOnly, f)
 	}
+	c.progress.steady()
 	s := backends.Streams{In: c.env.Stdin, Out: c.env.Stdout, Err: c.env.Stderr}
 	if readOnly {
 		s.In = nil

@@ -75,6 +75,14 @@ func (p *progress) takeBack() {
 	p.raw = false
 }
 
+// steady ends every line from now on: the agent prints between them.
+func (p *progress) steady() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finish()
+	p.live = false
+}
+
 // newline ends a line; a raw terminal does not return the carriage itself.
 func (p *progress) newline() string {
 	if p.raw {

@@ -46,7 +46,7 @@ func (r *restoreCmd) run(ctx context.Context, c *call) error {
 		c.document(j)
 		return nil
 	}
-	fmt.Fprintf(c.out, "restored %d events of home %s into home %s\n", done.Events, done.FromHome, done.HomeID)
+	c.progress.say(fmt.Sprintf("restored %d events of home %s into home %s", done.Events, done.FromHome, done.HomeID))
 	if !r.TakeOver && done.Events > 0 {
 		c.progress.warn("", "this home has an id of its own, so it does not act on the instances of the old one: see restore --take-over and adopt --from-home")
 	}

@@ -116,6 +116,9 @@ func (s *startCmd) run(ctx context.Context, c *call) error {
 	}
 	c.progress.say("workspace: " + workspaceText(plan.Created.Workspace))
 	if s.DryRun {
+		if err := c.look(ctx, func(v *glance) error { return plan.CountUp(ctx, v) }); err != nil {
+			return err
+		}
 		return c.dryRun(plan)
 	}
 	if err := c.openLog(ctx, m); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
 // Networks, as recorded.
@@ -81,11 +82,15 @@ func (m *Manager) Plan(ctx context.Context, r StartRequest) (Plan, error) {
 		c.Slug = slugFor(c.Agent, orElse(c.Workspace.Source, r.Cwd))
 	}
 	c.InstanceName = InstancePrefix + c.Slug
+	return p, nil
+}
+
+// CountUp gives a made name the number that start would give it now.
+func (p *Plan) CountUp(ctx context.Context, q projections.Queryer) error {
 	if !p.SlugIsMade {
-		return p, nil
+		return nil
 	}
-	p.base = c.Slug
-	return p, m.Log.View(ctx, func(v *events.View) error { return freeName(ctx, v, c, true) })
+	return freeName(ctx, q, &p.Created, true)
 }
 
 func checkRequest(r StartRequest) error {

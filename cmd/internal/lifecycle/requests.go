@@ -68,7 +68,6 @@ type Plan struct {
 	Created    events.BottleCreated
 	SlugIsMade bool     // made up, so it may be counted up when taken
 	Warnings   []string //
-	base       string   // of a made slug, before it was counted up
 	env        []string // K=V, values included: never printed or recorded
 	repo       string   // with a clone: the repository to clone
 }
@@ -95,6 +94,10 @@ type RemoveRequest struct {
 	// Confirm is asked when the only copy of work would go; what it holds is
 	// told. Never nil.
 	Confirm func(holds string) (bool, error)
+
+	// unchanged is the version of the bottle that is to be removed; a bottle
+	// that went on since is left alone. 0: any.
+	unchanged int64
 }
 
 // ExecRequest is what `exec` was asked for.
@@ -127,6 +130,7 @@ type PlanItem struct {
 
 	// what Cleanup acts on
 	id       string
+	version  int64
 	place    place
 	instance *backends.Observation
 	leftover backends.Leftover

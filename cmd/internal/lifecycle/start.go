@@ -172,9 +172,6 @@ func (h *hold) create(ctx context.Context, id, nonce string, p Plan, c events.Bo
 				return sameSpec(h.b, c)
 			}
 		}
-		if p.SlugIsMade {
-			c.Slug = p.base // others may have come or gone since the plan
-		}
 		if err := freeName(ctx, tx, &c, p.SlugIsMade); err != nil {
 			return err
 		}
