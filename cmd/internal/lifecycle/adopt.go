@@ -39,17 +39,46 @@ func (m *Manager) Adopt(ctx context.Context, r AdoptRequest) (projections.Bottle
 		return none, err
 	}
 	defer be.Close()
+	r.Backend = kind
 	q, cancel := m.bounded(ctx)
 	defer cancel()
+	refuse := func(err error) (projections.Bottle, error) {
+		err = m.unanswered(ctx, q, place{kind, endpoint}, err)
+		var p *Problem
+		if errors.As(err, &p) {
+			p.Backend = kind
+		}
+		return none, err
+	}
 	o, err := m.findAdoptee(q, be, r)
 	if err != nil {
-		return none, m.unanswered(ctx, q, place{kind, endpoint}, err)
+		return refuse(err)
 	}
 	engine, err := be.Probe(q)
 	if err != nil {
-		return none, m.unanswered(ctx, q, place{kind, endpoint}, err)
+		return refuse(err)
 	}
-	return m.takeIn(ctx, r, kind, endpoint, o, engine)
+	if isUUID(o.Labels.Bottle) { // so that no cleanup deletes it at the same time
+		h, err := m.take(ctx, o.Labels.Bottle)
+		if err != nil {
+			return refuse(err)
+		}
+		defer h.release()
+	}
+	m.At("adopt:found")
+	// the list is short on details, and what it says may be over
+	o, err = be.Inspect(q, backends.Ref{Name: o.Name, ID: o.ID, Labels: o.Labels, Foreign: true})
+	if err == nil {
+		err = adoptable(o, r)
+	}
+	if err != nil {
+		return refuse(err)
+	}
+	b, err := m.takeIn(ctx, r, kind, endpoint, o, engine)
+	if err != nil {
+		return refuse(err)
+	}
+	return b, nil
 }
 
 // findAdoptee looks an instance up among those with a bot-bottle label.
@@ -63,19 +92,36 @@ func (m *Manager) findAdoptee(ctx context.Context, be backends.Backend, r AdoptR
 		return o.Name == r.Instance || o.ID == r.Instance || len(r.Instance) >= 12 && strings.HasPrefix(o.ID, r.Instance)
 	})
 	if i < 0 {
-		return backends.Observation{}, &Problem{Code: CodeWrongState, Message: fmt.Sprintf("adopt: no instance %s with bot-bottle's labels in that engine", clip(r.Instance)),
-			Next: "bot-bottle cleanup"}
+		return backends.Observation{}, adoptable(backends.Observation{Status: backends.StatusGone}, r)
 	}
 	o := all[i]
-	switch {
-	case o.Labels.Home != home:
+	if o.Labels.Home != home {
 		return o, &Problem{Code: CodeWrongState, Message: fmt.Sprintf("adopt: instance %s belongs to home %s, not to %s", o.Name, o.Labels.Home, home),
-			Next: fmt.Sprintf("bot-bottle adopt %s --backend %s --from-home %s", o.Name, r.Backend, o.Labels.Home)}
-	case o.Status == backends.StatusRunning || o.Status == backends.StatusPaused:
-		return o, &Problem{Code: CodeWrongState, Message: fmt.Sprintf("adopt: instance %s is %s: only a stopped one can be taken in", o.Name, o.Status)}
+			Next: r.command(o.Name) + " --from-home " + o.Labels.Home}
 	}
-	// the list is short on details
-	return be.Inspect(ctx, backends.Ref{Name: o.Name, ID: o.ID, Labels: o.Labels, Foreign: true})
+	return o, adoptable(o, r)
+}
+
+// command spells the adoption of an instance for the terminal.
+func (r AdoptRequest) command(instance string) string {
+	s := "bot-bottle adopt " + quote(instance) + " --backend " + r.Backend
+	if r.Endpoint != "" {
+		s += " --endpoint " + quote(r.Endpoint)
+	}
+	return s
+}
+
+// adoptable says why an instance cannot be taken in.
+func adoptable(o backends.Observation, r AdoptRequest) error {
+	switch o.Status {
+	case backends.StatusCreated, backends.StatusStopped:
+		return nil
+	case backends.StatusGone, backends.StatusReplaced:
+		return &Problem{Code: CodeWrongState, Next: "bot-bottle cleanup",
+			Message: fmt.Sprintf("adopt: no instance %s with bot-bottle's labels in that engine", clip(r.Instance))}
+	}
+	return &Problem{Code: CodeWrongState, Next: r.command(o.Name) + ", once it is stopped in its engine",
+		Message: fmt.Sprintf("adopt: instance %s is %s: only a stopped one can be taken in", o.Name, o.Status)}
 }
 
 // takeIn records the instance. The bottle id of its labels is used again when

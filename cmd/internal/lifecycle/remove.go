@@ -30,7 +30,14 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 	}
 	m.contradict(h.b)
 	claim := &events.ActionRequested{Action: events.ActionRemove, Generation: h.b.Generation, Force: r.Force}
-	if err := h.request(ctx, claim, allows(action)); err != nil {
+	may := func(b *projections.Bottle) error {
+		if r.unchanged != 0 && b.Version != r.unchanged {
+			return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle cleanup",
+				Message: fmt.Sprintf("bottle %s is not as it was when the plan was made, and is left alone", b.Slug)}
+		}
+		return allows(action)(b)
+	}
+	if err := h.request(ctx, claim, may); err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
 	if err := h.remove(ctx); err != nil {
@@ -98,11 +105,12 @@ func (h *hold) remove(ctx context.Context) error {
 			return err
 		}
 	}
-	released, err := h.releaseOwned()
+	clones, elsewhere := h.clones()
+	released, err := h.drop(clones)
 	if err != nil {
-		return h.fail(ctx, events.ActionRemove, err, err.Error())
+		return h.fail(ctx, events.ActionRemove, err, clones...)
 	}
-	err = h.outcome(ctx, append(released, &events.BottleRemoved{})...)
+	err = h.outcome(ctx, append(released, &events.BottleRemoved{LeftBehind: elsewhere})...)
 	return about(h.b.Slug, h.b.Backend, err)
 }
 
@@ -133,23 +141,35 @@ func (h *hold) removeInstance(ctx context.Context) error {
 	return h.fail(ctx, events.ActionRemove, cause, "instance "+h.b.InstanceName)
 }
 
-// releaseOwned deletes what on the host belongs to the bottle alone. Networks
-// belong to the home and go with cleanup.
-func (h *hold) releaseOwned() ([]events.Payload, error) {
-	var out []events.Payload
+// clonesOf is the folder of one bottle's clone.
+func (m *Manager) clonesOf(id string) string { return filepath.Join(m.Home, clonesDir, id) }
+
+// clones lists the bottle's clones: those that are its own and go with it,
+// and those that lie elsewhere, since the home was moved: they are left alone
+// and named. Networks belong to the home and go with cleanup.
+func (h *hold) clones() (mine, elsewhere []string) {
 	for _, r := range h.b.Resources {
-		if r.Kind != "clone" {
-			continue
+		switch {
+		case r.Kind != "clone":
+		case within(h.m.clonesOf(h.b.ID), r.Ref):
+			mine = append(mine, r.Ref)
+		default:
+			elsewhere = append(elsewhere, r.Ref)
+			h.m.warn(h.b.Slug, fmt.Sprintf("left behind: the clone %s, which is not in this home", r.Ref))
 		}
-		mine := filepath.Join(h.m.Home, clonesDir, h.b.ID)
-		if !within(mine, r.Ref) {
-			return nil, fmt.Errorf("the clone %s is not in this bottle's folder %s: it is left alone", r.Ref, mine)
-		}
+	}
+	return mine, elsewhere
+}
+
+// drop deletes clones that are the bottle's own.
+func (h *hold) drop(clones []string) ([]events.Payload, error) {
+	var out []events.Payload
+	for _, c := range clones {
 		h.m.At("remove:clone")
-		if err := os.RemoveAll(mine); err != nil {
+		if err := os.RemoveAll(h.m.clonesOf(h.b.ID)); err != nil {
 			return nil, fmt.Errorf("delete the clone: %w", err)
 		}
-		out = append(out, &events.ResourceReleased{Kind: r.Kind, Ref: r.Ref})
+		out = append(out, &events.ResourceReleased{Kind: "clone", Ref: c})
 	}
 	return out, nil
 }
@@ -174,6 +194,8 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	if h.b.Instance != nil {
 		left = []string{fmt.Sprintf("%s instance %s (%s) at %s", h.b.Backend, h.b.InstanceName, h.b.Instance.InstanceID, h.b.Endpoint)}
 	}
+	clones, elsewhere := h.clones()
+	left = append(left, elsewhere...)
 	err = h.decide(ctx, func(b *projections.Bottle) ([]events.Payload, error) {
 		return []events.Payload{&events.BottleRemoved{Forgotten: true, LeftBehind: left}}, allows(projections.ForceRemove)(b)
 	})
@@ -182,7 +204,7 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	}
 	m.step(h.b.Slug, "BottleRemoved", fmt.Sprintf("forgot %s", h.b.Slug))
 	// what fails from here on is left to cleanup, which finds it in the log
-	released, err := h.releaseOwned()
+	released, err := h.drop(clones)
 	if err == nil {
 		err = h.record(ctx, released...)
 	}
