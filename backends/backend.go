@@ -63,6 +63,11 @@ type Backend interface {
 	// engine; home "" means of any home of bot-bottle.
 	List(ctx context.Context, home string) ([]Observation, error)
 
+	// Sizes returns the bytes that each of the home's instances has written
+	// on a disk of its own, by id. Engines count them file by file, which may
+	// take seconds, so nothing else asks.
+	Sizes(ctx context.Context, home string) (map[string]int64, error)
+
 	// Exec runs one more command in the running instance and waits. The
 	// guest's exit code is a result; an error is our own failure or
 	// [ErrNotExecutable], [ErrCommandNotFound] where the engine tells.

@@ -32,7 +32,6 @@ type Observation struct {
 	ImageID   string
 	Ports     []Port // as bound
 	Enforced  map[string]string
-	Size      int64 // writable layer in bytes; -1 unless asked and told
 	// Spec-like facts, for adopt.
 	Image   string
 	Argv    []string

@@ -54,6 +54,24 @@ var listPoints = []point{
 		r.listed(mine.Labels.Home, []string{a.ID}, nil)
 		r.listed(theirs.Labels.Home, []string{b.ID}, nil)
 	}},
+	{"list/sizes_of_only_our_home", nil, func(r *rig) {
+		mine, theirs := r.spec(idle()...), r.spec(idle()...)
+		mine.Labels.Home, theirs.Labels.Home = "home-"+token(), "home-"+token()
+		a, b := r.runningSpec(mine), r.create(theirs)
+		const written = 300 << 10
+		script := "dd if=/dev/zero of=/big bs=1024 count=300"
+		if code, _, err := r.exec(a, backends.Command{Argv: sh(script)}, ""); code != 0 {
+			r.Fatalf("dd: %d, %s", code, err)
+		}
+		sizes, err := r.b.Sizes(r.ctx(), mine.Labels.Home)
+		r.must(err, "Sizes")
+		if sizes[a.ID] < written {
+			r.Errorf("%d bytes written, Sizes says %d", written, sizes[a.ID])
+		}
+		if _, told := sizes[b.ID]; told {
+			r.Errorf("an instance of another home is told of")
+		}
+	}},
 	{"list/any_home", nil, func(r *rig) {
 		mine, theirs := r.spec(idle()...), r.spec(idle()...)
 		theirs.Labels.Home = "home-" + token()

@@ -22,7 +22,7 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 	c, err := b.exact(ctx, "inspect", ref)
 	switch {
 	case errors.Is(err, backends.ErrNotFound):
-		return backends.Observation{Status: backends.StatusGone, Size: -1}, nil
+		return backends.Observation{Status: backends.StatusGone}, nil
 	case errors.Is(err, backends.ErrNotOurs):
 		o := observe(c)
 		o.Status = backends.StatusReplaced
@@ -44,7 +44,7 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 // Find looks an instance up by its labels, the nonce above all, so that one
 // that was renamed is found as well.
 func (b *Backend) Find(ctx context.Context, want backends.Labels, name string) (backends.Observation, error) {
-	gone := backends.Observation{Status: backends.StatusGone, Size: -1}
+	gone := backends.Observation{Status: backends.StatusGone}
 	found, err := b.list(ctx, "find "+name,
 		label(backends.LabelHome, want.Home), label(backends.LabelBottle, want.Bottle), label(backends.LabelNonce, want.Nonce))
 	if err != nil {
@@ -69,7 +69,7 @@ func (b *Backend) List(ctx context.Context, home string) ([]backends.Observation
 	for _, c := range found {
 		o := backends.Observation{
 			Name: ownName(c.Names), ID: c.ID, Labels: ownerOf(c.Labels), Slug: c.Labels[backends.LabelSlug],
-			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome]), Size: -1,
+			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome]),
 		}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
@@ -133,7 +133,7 @@ func observe(c container.InspectResponse) backends.Observation {
 	o := backends.Observation{
 		Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Labels: ownerOf(c.Config.Labels), Slug: c.Config.Labels[backends.LabelSlug],
 		Status: status(c.State.Status), OOMKilled: c.State.OOMKilled, Detail: hideIn(c.State.Error, c.Config.Env),
-		StartedAt: moment(c.State.StartedAt), TTY: c.Config.Tty, ImageID: c.Image, Image: c.Config.Image, Size: -1,
+		StartedAt: moment(c.State.StartedAt), TTY: c.Config.Tty, ImageID: c.Image, Image: c.Config.Image,
 		Argv: append([]string{c.Path}, c.Args...), Workdir: c.Config.WorkingDir, User: c.Config.User,
 		Network: network(string(c.HostConfig.NetworkMode), c.Config.Labels[backends.LabelHome]),
 		CPUs:    float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Runtime: c.HostConfig.Runtime,

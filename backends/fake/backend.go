@@ -125,7 +125,7 @@ func (b *backend) Inspect(ctx context.Context, ref backends.Ref) (o backends.Obs
 func (b *backend) observe(ref backends.Ref) (backends.Observation, error) {
 	r, status, err := b.look(ref)
 	if err != nil || status == backends.StatusGone {
-		return backends.Observation{Name: ref.Name, Status: status, Size: -1}, err
+		return backends.Observation{Name: ref.Name, Status: status}, err
 	}
 	o, err := b.see(r)
 	if status != "" && err == nil && o.Status != backends.StatusGone {
@@ -141,7 +141,7 @@ func (b *backend) see(r *record) (backends.Observation, error) {
 		Name: r.Name, ID: r.ID, Labels: r.owner(), Slug: r.Labels[backends.LabelSlug], Status: backends.StatusCreated,
 		TTY: s.TTY, ImageID: s.Image.ID, Image: s.Image.ID, Argv: s.Argv, Workdir: s.Workdir, User: s.User,
 		Mounts: s.Mounts, Network: s.Network, CPUs: s.CPUs, Memory: s.Memory, Pids: s.Pids, Runtime: s.Runtime,
-		Ports: s.Ports, Size: -1, StartedAt: r.Started,
+		Ports: s.Ports, StartedAt: r.Started,
 		Enforced: map[string]string{"network": s.Network, "limits": "recorded only", "ports": "recorded only"},
 	}
 	runs, err := b.runs(r.ID)
@@ -149,7 +149,7 @@ func (b *backend) see(r *record) (backends.Observation, error) {
 		return o, err
 	}
 	if _, err := os.Lstat(b.instance(r.ID, "instance.json")); errors.Is(err, fs.ErrNotExist) {
-		return backends.Observation{Name: r.Name, Status: backends.StatusGone, Size: -1}, nil // it went meanwhile
+		return backends.Observation{Name: r.Name, Status: backends.StatusGone}, nil // it went meanwhile
 	}
 	switch _, err := os.Stat(b.instance(r.ID, "paused")); {
 	case r.Run == 0:
@@ -177,7 +177,7 @@ func (b *backend) see(r *record) (backends.Observation, error) {
 
 func (b *backend) Find(ctx context.Context, want backends.Labels, name string) (o backends.Observation, err error) {
 	err = b.around(ctx, "find", name, func() error {
-		o = backends.Observation{Name: name, Status: backends.StatusGone, Size: -1}
+		o = backends.Observation{Name: name, Status: backends.StatusGone}
 		r, err := b.named(name)
 		if err == nil && r != nil && r.owner() == want {
 			o, err = b.see(r)

@@ -66,7 +66,7 @@ var methods = []struct {
 	steps []string
 }{
 	{"probe", nil}, {"image", nil}, {"create", []string{"announced", "resource"}}, {"start", []string{"launched"}},
-	{"stop", []string{"signalled"}}, {"remove", []string{"ended"}}, {"inspect", nil}, {"find", nil}, {"list", nil},
+	{"stop", []string{"signalled"}}, {"remove", []string{"ended"}}, {"inspect", nil}, {"find", nil}, {"list", nil}, {"sizes", nil},
 	{"exec", []string{"connected"}}, {"attach", []string{"connected"}}, {"wait", nil}, {"logs", nil}, {"copyin", nil}, {"copyout", nil}, {"stat", nil},
 	{"leftovers", nil}, {"release", nil},
 }

@@ -13,6 +13,7 @@ import (
 type bottleRow struct {
 	projections.Row
 	drift *lifecycle.Drift // nil: not asked
+	size  *int64           // bytes; nil: not asked, or not told
 }
 
 func (b bottleRow) item(j *jsonBuf) {
@@ -22,9 +23,9 @@ func (b bottleRow) item(j *jsonBuf) {
 }
 
 func (b bottleRow) keys(j *jsonBuf) {
-	observed, kind, size := "", "", int64(-1)
+	observed, kind := "", ""
 	if b.drift != nil {
-		observed, kind, size = b.drift.Observed, b.drift.Kind, b.drift.Size
+		observed, kind = b.drift.Observed, b.drift.Kind
 	}
 	j.str("id", b.ID).str("slug", b.Slug).opt("agent", b.Agent)
 	j.str("backend", b.Backend).str("endpoint", b.Endpoint).str("backend_source", b.BackendSource)
@@ -33,7 +34,7 @@ func (b bottleRow) keys(j *jsonBuf) {
 	j.opt("observed", observed).opt("drift", kind).null("activity")
 	j.bool("protected", b.Protected).stored("labels", []byte(b.LabelsJSON))
 	j.time("created_at", b.CreatedAt).time("updated_at", b.UpdatedAt).num("version", b.Version)
-	j.opt("image", b.Image).time("started_at", b.StartedAt).optNum("size", size, size >= 0)
+	j.opt("image", b.Image).time("started_at", b.StartedAt).optNum("size", orZero(b.size), b.size != nil)
 }
 
 // why is the reason as shown: why it stopped, or the code with which its last
@@ -110,4 +111,12 @@ func sessionKeys(j *jsonBuf, b projections.Bottle) {
 func planItem(j *jsonBuf, p lifecycle.PlanItem) {
 	j.open("", '{').str("action", p.Action).opt("bottle", p.Bottle).opt("backend", p.Backend)
 	j.str("detail", p.Detail).bool("done", p.Done).close('}')
+}
+
+// orZero is what a pointer points to, or 0.
+func orZero(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }

@@ -94,6 +94,20 @@ func (l *listCmd) ask(ctx context.Context, c *call, rows []bottleRow) (verdict, 
 	if err != nil {
 		return nil, err
 	}
+	if l.Size {
+		sizes, failed := m.Sizes(ctx, bottles)
+		for i, r := range rows {
+			if n, ok := sizes[r.ID]; ok {
+				rows[i].size = &n
+			}
+		}
+		for _, err := range failed {
+			c.progress.warn("", err.Error())
+		}
+	}
+	if !l.Check {
+		return nil, nil
+	}
 	drift, silent := 0, 0
 	found := m.Check(ctx, bottles)
 	for i := range rows {
@@ -106,9 +120,6 @@ func (l *listCmd) ask(ctx context.Context, c *call, rows []bottleRow) (verdict, 
 		case d.Kind != "":
 			drift++
 		}
-	}
-	if !l.Check {
-		return nil, nil
 	}
 	switch {
 	case silent > 0:
@@ -187,10 +198,10 @@ func (b bottleRow) driftText() string {
 }
 
 func (b bottleRow) sizeText() string {
-	if b.drift == nil {
+	if b.size == nil {
 		return ""
 	}
-	return bytesText(b.drift.Size)
+	return bytesText(*b.size)
 }
 
 func (b bottleRow) labelsText() string {

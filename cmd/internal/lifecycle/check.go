@@ -58,7 +58,7 @@ func (m *Manager) checkPlace(ctx context.Context, p place, bs []projections.Bott
 	out := map[string]Drift{}
 	fail := func(err error) map[string]Drift {
 		for _, b := range bs {
-			out[b.ID] = Drift{Kind: "unreachable", Err: about(b.Slug, b.Backend, err), Size: -1}
+			out[b.ID] = Drift{Kind: "unreachable", Err: about(b.Slug, b.Backend, err)}
 		}
 		return out
 	}
@@ -79,17 +79,17 @@ func (m *Manager) checkPlace(ctx context.Context, p place, bs []projections.Bott
 	}
 	for _, b := range bs {
 		if b.Instance == nil || b.State == projections.Removed {
-			out[b.ID] = Drift{Size: -1}
+			out[b.ID] = Drift{}
 			continue
 		}
 		o, ok := seen[b.Instance.InstanceID]
 		if !ok {
 			if o, err = m.inspect(ctx, be, b); err != nil {
-				out[b.ID] = Drift{Kind: "unreachable", Err: about(b.Slug, b.Backend, err), Size: -1}
+				out[b.ID] = Drift{Kind: "unreachable", Err: about(b.Slug, b.Backend, err)}
 				continue
 			}
 		}
-		out[b.ID] = Drift{Observed: string(o.Status), Kind: drift(b, o), Size: o.Size}
+		out[b.ID] = Drift{Observed: string(o.Status), Kind: drift(b, o)}
 	}
 	return out
 }

@@ -142,5 +142,4 @@ type Drift struct {
 	Observed string // status, or "" when the engine did not answer
 	Kind     string // "" or gone, stopped, running, replaced, unreachable
 	Err      error
-	Size     int64 // writable layer in bytes; -1 unknown
 }
