@@ -184,19 +184,6 @@ func (m *Manager) notHeld(ctx context.Context, tx *events.Tx, o backends.Observa
 	return nil
 }
 
-// freeSlug counts a made slug up; the instance's name is given.
-func freeSlug(ctx context.Context, tx *events.Tx, c *events.BottleCreated) error {
-	base := c.Slug
-	for n := 1; ; n++ {
-		c.Slug = numbered(base, n)
-		err := projections.CheckName(ctx, tx, c.Slug, c.Backend, c.Endpoint, c.InstanceName)
-		var taken *projections.NameTaken
-		if !errors.As(err, &taken) || taken.Instance != "" {
-			return err
-		}
-	}
-}
-
 // adopted works a spec out of what the engine says of an instance.
 func adopted(o backends.Observation) events.BottleCreated {
 	c := events.BottleCreated{

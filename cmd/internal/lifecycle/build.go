@@ -20,7 +20,7 @@ func (h *hold) build(ctx context.Context, img backends.Image, env []string, argv
 	labels := backends.Labels{Home: m.Log.HomeID(), Bottle: h.b.ID, Nonce: p.Nonce, Generation: p.Generation}
 	spec := m.instanceSpec(recorded(h.b), labels, img, env)
 	if len(argv) > 0 {
-		spec.Argv = argv
+		spec.Argv, h.other = argv, true
 	}
 	spec.Resource = func(l backends.Leftover) error {
 		m.At(p.Action + ":resource")
@@ -153,7 +153,7 @@ func (h *hold) run(ctx context.Context, fg *Foreground) (Outcome, error) {
 			return Outcome{Bottle: h.b}, err
 		}
 	}
-	if err := h.outcome(ctx, &events.BottleStarted{Generation: gen, Action: action}); err != nil {
+	if err := h.outcome(ctx, &events.BottleStarted{Generation: gen, Action: action, OtherArgv: h.other}); err != nil {
 		return Outcome{Bottle: h.b}, about(h.b.Slug, h.b.Backend, err)
 	}
 	m.step(h.b.Slug, "BottleStarted", fmt.Sprintf("%s runs", h.b.Slug))

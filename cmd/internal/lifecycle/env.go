@@ -128,8 +128,8 @@ func (m *Manager) readEnvFile(path string) ([]string, error) {
 
 // recallEnv reads the values of a recorded bottle again for a new instance.
 // given are the -e and --env-file of the resume itself.
-func (m *Manager) recallEnv(slug string, record []events.EnvVar, cwd string, vars, files []string) ([]string, error) {
-	_, given, err := m.gatherEnv(cwd, vars, files, nil)
+func (m *Manager) recallEnv(slug string, record []events.EnvVar, vars, files []string) ([]string, error) {
+	_, given, err := m.gatherEnv("", vars, files, nil) // files of where we are called, not of where start was
 	if err != nil {
 		return nil, err
 	}

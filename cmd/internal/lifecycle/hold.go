@@ -31,6 +31,7 @@ type hold struct {
 	lock  *flock.Flock       // nil once let go of
 	b     projections.Bottle // as last read or appended
 	claim int64              // version of our open ActionRequested; 0 is none
+	other bool               // the instance was made with other words than the recorded ones
 	be    backends.Backend   // opened on first use
 }
 

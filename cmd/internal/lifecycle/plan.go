@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,7 +77,7 @@ func (m *Manager) Plan(ctx context.Context, r StartRequest) (Plan, error) {
 	if err := m.supported(p); err != nil {
 		return p, err
 	}
-	c.SpecDigest = specDigest(r, *c)
+	c.SpecDigest = specDigest(r.Name, *c)
 	if c.Slug = r.Name; c.Slug == "" {
 		p.SlugIsMade = true
 		c.Slug = slugFor(c.Agent, orElse(c.Workspace.Source, r.Cwd))
@@ -90,7 +91,7 @@ func (p *Plan) CountUp(ctx context.Context, q projections.Queryer) error {
 	if !p.SlugIsMade {
 		return nil
 	}
-	return freeName(ctx, q, &p.Created, true)
+	return freeName(ctx, q, &p.Created, p.Created.Slug, 1)
 }
 
 func checkRequest(r StartRequest) error {
@@ -109,7 +110,7 @@ func checkRequest(r StartRequest) error {
 	if r.Workdir != "" && !path.IsAbs(r.Workdir) {
 		return usage("-w %s: the workdir is a path inside the bottle and must be absolute", r.Workdir)
 	}
-	for _, a := range append(r.Argv, r.User, r.Workdir, r.Image) {
+	for _, a := range slices.Concat(r.Argv, []string{r.User, r.Workdir, r.Image}) {
 		if strings.ContainsRune(a, 0) {
 			return usage("a word of the command line has a NUL byte")
 		}
@@ -244,15 +245,20 @@ func portNumber(s string, least int) (int, error) {
 	return int(n), err
 }
 
-// specDigest tells two requests under one idempotency key apart. Values of
-// variables do not enter it.
-func specDigest(r StartRequest, c events.BottleCreated) string {
-	r.Env, r.EnvFiles, r.EnvPlain, r.Cwd = nil, nil, nil, ""
+// specDigest tells two requests under one idempotency key apart: by what they
+// come to, so that the same words in another folder are another request, and
+// the same folder by another word is not. Values of variables do not enter it,
+// nor what changes by itself: where start was called, the HEAD to clone, the
+// guards that a git directory needs today.
+func specDigest(name string, c events.BottleCreated) string {
+	private := c.Private
+	private.Cwd, private.Workspace.Commit = "", ""
+	private.Mounts = slices.DeleteFunc(slices.Clone(c.Mounts), func(mt events.Mount) bool { return mt.Guard })
 	b, err := json.Marshal(struct {
-		Request StartRequest
-		Env     []events.EnvVar
-		Backend string
-	}{r, c.Env, c.Backend})
+		Name, Agent, Backend, Endpoint string
+		Spec                           events.Spec
+		Private                        events.Private
+	}{name, c.Agent, c.Backend, c.Endpoint, c.Spec, private})
 	if err != nil {
 		panic(err) // plain data
 	}

@@ -69,7 +69,6 @@ type Plan struct {
 	SlugIsMade bool     // made up, so it may be counted up when taken
 	Warnings   []string //
 	env        []string // K=V, values included: never printed or recorded
-	repo       string   // with a clone: the repository to clone
 }
 
 // ResumeRequest is what `resume` was asked for.

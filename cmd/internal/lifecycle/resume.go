@@ -73,7 +73,10 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 		return refuse(&Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend,
 			Message: fmt.Sprintf("bottle %s: its words and folders were redacted, so no new instance can be made", b.Slug)})
 	}
-	env, err := m.recallEnv(b.Slug, b.Private.Env, b.Private.Cwd, r.Env, r.EnvFiles)
+	if err := mayReplace(&b); err != nil {
+		return refuse(err)
+	}
+	env, err := m.recallEnv(b.Slug, b.Private.Env, r.Env, r.EnvFiles)
 	if err != nil {
 		return refuse(err)
 	}
@@ -89,7 +92,7 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 		return refuse(err)
 	}
 	claim := &events.ActionRequested{Action: events.ActionResume, Generation: b.Generation + 1, Nonce: m.Nonce(), NewInstance: b.Instance != nil}
-	if err := h.request(ctx, claim, allows(projections.NewInstance)); err != nil {
+	if err := h.request(ctx, claim, mayReplace); err != nil {
 		return refuse(err)
 	}
 	if b.Instance != nil {
@@ -109,6 +112,16 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 		return refuse(err)
 	}
 	return h.run(ctx, r.Foreground)
+}
+
+// mayReplace asks whether a bottle may get a new instance. The old one goes
+// with all that only it holds, which a protection keeps.
+func mayReplace(b *projections.Bottle) error {
+	if b.Protected && b.Instance != nil && b.State != projections.Lost {
+		return &projections.Refusal{Slug: b.Slug, Action: projections.NewInstance, State: b.State, Kind: "protected",
+			Reason: "is protected, and its instance would go", Next: "bot-bottle unprotect " + b.Slug}
+	}
+	return allows(projections.NewInstance)(b)
 }
 
 // recordedImage finds the very image of the last generation: by its content

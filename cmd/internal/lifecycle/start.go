@@ -32,7 +32,8 @@ func (m *Manager) Start(ctx context.Context, p Plan, fg *Foreground) (Outcome, e
 			be.Close()
 		}
 	}()
-	if err := m.reachable(ctx, be, c); err != nil {
+	n, err := m.freeThere(ctx, be, &c, p.SlugIsMade)
+	if err != nil {
 		return Outcome{}, err
 	}
 	img, err := m.resolve(ctx, be, c, c.Spec.Image, backends.Pull(c.Spec.Pull))
@@ -61,13 +62,20 @@ func (m *Manager) Start(ctx context.Context, p Plan, fg *Foreground) (Outcome, e
 	}
 	h.be, lent = be, true
 	defer h.release()
-	if same, err := h.create(ctx, id, nonce, p, c); same || err != nil {
-		return Outcome{Bottle: h.b, Already: same}, err
+	switch same, err := h.create(ctx, id, nonce, c, p.Created.Slug, n); {
+	case err != nil:
+		return Outcome{}, err
+	case same: // another process was quicker
+		h.release()
+		return m.Start(ctx, p, fg)
 	}
-	if err := h.prepare(ctx); err != nil {
-		return Outcome{Bottle: h.b}, h.fail(ctx, events.ActionStart, err)
+	err = h.prepare(ctx)
+	if err != nil {
+		err = h.fail(ctx, events.ActionStart, err)
+	} else {
+		err = h.build(ctx, img, p.env)
 	}
-	if err := h.build(ctx, img, p.env); err != nil {
+	if err != nil {
 		return Outcome{Bottle: h.b}, err
 	}
 	return h.run(ctx, fg)
@@ -85,15 +93,6 @@ func owner(dir string) string {
 		return ""
 	}
 	return fmt.Sprintf("%d:%d", s.Uid, s.Gid)
-}
-
-// reachable asks the engine a small question before the ones that may take
-// long, which have no limit of their own.
-func (m *Manager) reachable(ctx context.Context, be backends.Backend, c events.BottleCreated) error {
-	q, cancel := m.bounded(ctx)
-	defer cancel()
-	_, err := be.Find(q, backends.Labels{Home: m.Log.HomeID()}, c.InstanceName)
-	return m.unanswered(ctx, q, place{c.Backend, c.Endpoint}, err)
 }
 
 // resolve finds the image, telling of progress.
@@ -117,92 +116,44 @@ func (m *Manager) resolve(ctx context.Context, be backends.Backend, c events.Bot
 	return img, &Problem{Code: CodeUsage, Backend: c.Backend, Message: fmt.Sprintf("image %s", ref), Err: err, Next: next}
 }
 
-// sameRequest finds the bottle that an idempotency key made before.
-func (m *Manager) sameRequest(ctx context.Context, c events.BottleCreated) (found *projections.Bottle, err error) {
-	if c.IdempotencyKey == "" {
-		return nil, nil
-	}
-	err = m.Log.View(ctx, func(v *events.View) error {
-		id, err := projections.ByIdempotencyKey(ctx, v, c.IdempotencyKey)
-		if err != nil || id == "" {
-			return err
-		}
-		b, err := projections.LoadView(ctx, v, id)
-		if err != nil {
-			return err
-		}
-		found = &b
-		return sameSpec(b, c)
-	})
-	return found, err
-}
-
-func sameSpec(b projections.Bottle, c events.BottleCreated) error {
-	if b.State == projections.Failed {
-		return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle resume " + b.Slug,
-			Message: fmt.Sprintf("idempotency key %q made bottle %s, which failed", c.IdempotencyKey, b.Slug)}
-	}
-	if b.Private != nil && b.Private.SpecDigest == c.SpecDigest {
-		return nil
-	}
-	return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle show " + b.Slug,
-		Message: fmt.Sprintf("idempotency key %q made bottle %s with another spec", c.IdempotencyKey, b.Slug)}
-}
-
 // create records the new bottle and its claim in one append. same is true
 // when the idempotency key turned out to be taken by the same request.
-func (h *hold) create(ctx context.Context, id, nonce string, p Plan, c events.BottleCreated) (same bool, err error) {
+func (h *hold) create(ctx context.Context, id, nonce string, c events.BottleCreated, base string, n int) (same bool, err error) {
 	m := h.m
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	m.At("start:request")
 	ctx = bookkeeping(ctx)
+	var made projections.Bottle
 	err = m.Log.Update(ctx, func(tx *events.Tx) error {
 		if c.IdempotencyKey != "" {
 			other, err := projections.ByIdempotencyKey(ctx, tx, c.IdempotencyKey)
 			if err != nil {
 				return err
 			}
-			if other != "" {
-				same = true
-				if h.b, err = m.Tables.Load(ctx, tx, other); err != nil {
-					return err
-				}
-				return sameSpec(h.b, c)
+			if same = other != ""; same {
+				return nil
 			}
 		}
-		if err := freeName(ctx, tx, &c, p.SlugIsMade); err != nil {
+		if err := freeName(ctx, tx, &c, base, n); err != nil {
 			return err
 		}
 		claim := &events.ActionRequested{Action: events.ActionStart, Generation: 1, Nonce: nonce}
 		if _, err := tx.Append(ctx, id, 0, &c, claim); err != nil {
 			return err
 		}
-		h.b, err = m.Tables.Load(ctx, tx, id)
+		made, err = m.Tables.Load(ctx, tx, id)
 		return err
 	})
 	if err != nil || same {
 		return same, err
 	}
+	h.b = made
 	h.claim = h.b.Pending.Version
 	m.step(h.b.Slug, "BottleCreated", fmt.Sprintf("bottle %s in %s", h.b.Slug, h.b.Backend))
 	m.At("start:requested")
 	return false, nil
-}
-
-// freeName finds a free slug and instance name, or says who holds them.
-func freeName(ctx context.Context, tx projections.Queryer, c *events.BottleCreated, made bool) error {
-	base := c.Slug
-	for n := 1; ; n++ {
-		c.Slug = numbered(base, n)
-		c.InstanceName = InstancePrefix + c.Slug
-		err := projections.CheckName(ctx, tx, c.Slug, c.Backend, c.Endpoint, c.InstanceName)
-		var taken *projections.NameTaken
-		if !made || !errors.As(err, &taken) {
-			return err
-		}
-	}
 }
 
 // prepare makes on the host what the instance will mount.
