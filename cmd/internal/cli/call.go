@@ -59,6 +59,7 @@ func (c *call) later(f func() error) { c.opened = append(c.opened, f) }
 // close closes what was opened. Everything that matters is durable by then:
 // an error here has no consequence that a user could act on.
 func (c *call) close() {
+	_ = c.doneLooking()
 	for i := len(c.opened) - 1; i >= 0; i-- {
 		_ = c.opened[i]()
 	}

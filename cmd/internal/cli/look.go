@@ -88,9 +88,20 @@ func (c *call) reader(ctx context.Context) (*log, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.later(l.Close)
 	c.log = l
 	return l, nil
+}
+
+// doneLooking closes the reader. A log whose last user could only read it
+// keeps its write-ahead file, so that nobody without the right to write could
+// read it any more: the writer has to be the last.
+func (c *call) doneLooking() error {
+	if c.log == nil {
+		return nil
+	}
+	err := c.log.Close()
+	c.log = nil
+	return err
 }
 
 // older brings a log of an older program up to date, once. Where nothing can

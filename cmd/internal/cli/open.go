@@ -22,6 +22,9 @@ func (c *call) manager(ctx context.Context, conf *config) (*lifecycle.Manager, e
 
 // openLog gives a manager its log.
 func (c *call) openLog(ctx context.Context, m *lifecycle.Manager) (err error) {
+	if err := c.doneLooking(); err != nil {
+		return err
+	}
 	m.Tables = projections.NewTables()
 	m.Log, err = events.Open(ctx, events.Options{Home: m.Home, Projector: m.Tables, Origin: c.origin(), Now: c.env.Now})
 	if err == nil {

@@ -36,12 +36,13 @@ func WithSignals(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// Exit ends the program. A reader of stdout that has left ends it as SIGPIPE
-// would have: quietly, and the shell sees why.
+// Exit ends the program. A reader of stdout that has left ends it as it ends
+// every Unix tool: by SIGPIPE, which the Go runtime raises for one more write
+// once nobody listens for the signal.
 func Exit(code int) {
 	if code == BrokenPipe {
 		signal.Reset(syscall.SIGPIPE)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGPIPE)
+		os.Stdout.WriteString("\n")
 	}
 	os.Exit(code)
 }
