@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"context"
+	"io"
+	"os"
 	"time"
 )
 
@@ -38,3 +40,14 @@ func (m *Manager) Hold(ctx context.Context, id string) (release func(), err erro
 
 // SetLockPatience makes every verb wait less for a lock.
 func SetLockPatience(d time.Duration) { lockPatience = d }
+
+// Unpack writes a tar stream below dst under a name.
+func Unpack(dst, name string, tar io.Reader) error {
+	root, err := os.OpenRoot(dst)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	u := unpacker{root: root, name: name, say: func(string) {}}
+	return u.run(tar)
+}

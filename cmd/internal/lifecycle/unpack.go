@@ -39,10 +39,12 @@ func (u *unpacker) run(r io.Reader) error {
 }
 
 func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
-	inside := path.Clean("/" + h.Name)
-	_, rest, _ := strings.Cut(inside[1:], "/")
-	p := path.Join(u.name, rest)
+	p := u.place(h.Name)
 	mode := fs.FileMode(h.Mode) & 0o777 // no setuid from a guest
+	if link, err := u.throughLink(p, h.Typeflag == tar.TypeDir); link != "" || err != nil {
+		u.say(fmt.Sprintf("left out: %s: %s is a link, which is not followed", p, link))
+		return err
+	}
 	switch h.Typeflag {
 	case tar.TypeDir:
 		if err := u.root.MkdirAll(p, mode|0o700); err != nil {
@@ -51,7 +53,7 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	case tar.TypeReg:
 		return u.file(p, mode, r)
 	case tar.TypeSymlink:
-		if path.IsAbs(h.Linkname) || !below(u.name, path.Join(path.Dir(p), h.Linkname)) {
+		if !u.inward(p, h.Linkname) {
 			if p == u.name {
 				return usage("it is a link to %s, which is not followed: name that instead", h.Linkname)
 			}
@@ -63,15 +65,65 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 		}
 		return u.root.Symlink(h.Linkname, p)
 	case tar.TypeLink:
-		_, rest, _ := strings.Cut(path.Clean("/" + h.Linkname)[1:], "/")
-		if err := u.clear(p); err != nil {
-			return err
-		}
-		return u.root.Link(path.Join(u.name, rest), p)
+		return u.hardLink(p, u.place(h.Linkname))
 	default:
 		u.say(fmt.Sprintf("left out: %s is no file, folder or link", p))
 	}
 	return nil
+}
+
+// place is where an entry goes, whatever the guest called the top.
+func (u *unpacker) place(name string) string {
+	_, rest, _ := strings.Cut(path.Clean("/" + name)[1:], "/")
+	return path.Join(u.name, rest)
+}
+
+// throughLink finds the first link on the way to p, of the guest's or of an
+// older copy; with last, p itself counts. "" is none.
+func (u *unpacker) throughLink(p string, last bool) (string, error) {
+	for i := 0; i <= len(p); i++ {
+		if i < len(p) && p[i] != '/' || i == len(p) && !last {
+			continue
+		}
+		st, err := u.root.Lstat(p[:i])
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", nil
+		case err != nil:
+			return "", err
+		case st.Mode()&fs.ModeSymlink != 0:
+			return p[:i], nil
+		}
+	}
+	return "", nil
+}
+
+// inward says whether a link at p leads to something in the copy. It may go
+// up only at its beginning: after a name ".." means up from wherever that
+// name leads, which may be a link itself.
+func (u *unpacker) inward(p, to string) bool {
+	named := false
+	for _, part := range strings.Split(to, "/") {
+		if part == ".." && named {
+			return false
+		}
+		named = named || part != ".." && part != "." && part != ""
+	}
+	return !path.IsAbs(to) && below(u.name, path.Join(path.Dir(p), to))
+}
+
+// hardLink gives a file of the copy a second name. A link would mean
+// something else in another folder.
+func (u *unpacker) hardLink(p, old string) error {
+	link, err := u.throughLink(old, true)
+	if link != "" || err != nil {
+		u.say(fmt.Sprintf("left out: %s: %s is a link, which is not followed", p, link))
+		return err
+	}
+	if err := u.clear(p); err != nil {
+		return err
+	}
+	return u.root.Link(old, p)
 }
 
 // below says whether a clean relative path stays at or under top.
