@@ -55,7 +55,7 @@ quit() {
     umount "$i" && rmdir "$i" || true
   done
   rm -rf "$dir" "$(dirname "$probe")" || say "could not remove $dir"
-  [ -z "$engine" ] || say "stopped and removed the private engine"
+  [ -z "$version" ] || say "stopped and removed the private engine"
   exit "$code"
 }
 trap quit EXIT

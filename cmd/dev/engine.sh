@@ -40,7 +40,11 @@ fi
 probe=$(mktemp -d)/probe
 forget() { rm -rf "$(dirname "$probe")"; }
 trap forget EXIT
-go build -buildvcs=false -o "$probe" ./cmd/dev/probe
+if ! go build -buildvcs=false -o "$probe" ./cmd/dev/probe; then
+  without "what asks for one does not build"
+  forget
+  exec "$@"
+fi
 if [ "$choice" != private ] && found=$("$probe"); then
   say "using $found"
   forget
