@@ -160,14 +160,11 @@ func (m *Manager) CopyOut(ctx context.Context, id, src, dst string) error {
 		return &Problem{Code: CodeUsage, Slug: b.Slug, Message: "cp", Err: err}
 	}
 	defer root.Close()
-	r, w := io.Pipe()
-	go func() {
-		m.At("cp:out")
-		w.CloseWithError(be.CopyOut(ctx, m.refOf(b), path.Clean(src), w))
-	}()
+	m.At("cp:out")
 	u := unpacker{root: root, name: name, say: func(s string) { m.warn(b.Slug, s) }}
-	err = u.run(r)
-	r.CloseWithError(io.ErrClosedPipe)
+	err = u.receive(ctx, func(ctx context.Context, w io.Writer) error {
+		return be.CopyOut(ctx, m.refOf(b), path.Clean(src), w)
+	})
 	if err != nil {
 		return about(b.Slug, b.Backend, fmt.Errorf("cp %s: %w", src, err))
 	}

@@ -12,6 +12,9 @@ import (
 // Exec runs one more command in a running bottle and returns its exit code.
 // It claims nothing: any number may run side by side.
 func (m *Manager) Exec(ctx context.Context, id string, r ExecRequest) (int, error) {
+	if len(r.Argv) == 0 {
+		return 0, usage("exec: name a command to run")
+	}
 	b, be, err := m.use(ctx, id, projections.Exec)
 	if err != nil {
 		return 0, err

@@ -43,11 +43,19 @@ func SetLockPatience(d time.Duration) { lockPatience = d }
 
 // Unpack writes a tar stream below dst under a name.
 func Unpack(dst, name string, tar io.Reader) error {
+	return Receive(context.Background(), dst, name, func(_ context.Context, w io.Writer) error {
+		_, err := io.Copy(w, tar)
+		return err
+	})
+}
+
+// Receive writes what send sends below dst under a name.
+func Receive(ctx context.Context, dst, name string, send func(context.Context, io.Writer) error) error {
 	root, err := os.OpenRoot(dst)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	u := unpacker{root: root, name: name, say: func(string) {}}
-	return u.run(tar)
+	return u.receive(ctx, send)
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,23 @@ type unpacker struct {
 	name  string // what the top entry is called here
 	say   func(string)
 	bytes int64
+}
+
+// receive unpacks what send writes, and lets send end before it returns, also
+// when the stream is not read to its end.
+func (u *unpacker) receive(ctx context.Context, send func(context.Context, io.Writer) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.CloseWithError(send(ctx, w))
+	}()
+	err := u.run(r)
+	cancel()
+	r.CloseWithError(io.ErrClosedPipe)
+	<-done
+	return err
 }
 
 // run unpacks r. The stream's first path element, whatever the guest called

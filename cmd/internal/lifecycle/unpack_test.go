@@ -3,7 +3,9 @@ package lifecycle_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -117,6 +119,33 @@ func TestUnpackHostileStreams(t *testing.T) {
 				t.Errorf("%v (told %v)", kerr, err)
 			}
 		})
+	}
+}
+
+// The sender has ended when the copy is over, whether or not it was read to
+// its end.
+func TestReceiveWaitsForTheSender(t *testing.T) {
+	for _, hostile := range []bool{false, true} {
+		entries := []entry{{'0', "copy/a", ""}}
+		if hostile {
+			entries = []entry{{'2', "copy", "/etc/passwd"}}
+		}
+		stream := archive(t, entries)
+		sending := true
+		err := lifecycle.Receive(t.Context(), destination(t, t.TempDir()), "copy", func(ctx context.Context, w io.Writer) error {
+			defer func() { sending = false }()
+			if _, err := stream.WriteTo(w); err != nil {
+				return err
+			}
+			for { // and never ends by itself
+				if _, err := w.Write(make([]byte, 1<<10)); err != nil {
+					return err
+				}
+			}
+		})
+		if sending || (err != nil) != hostile {
+			t.Errorf("hostile %v: sending %v, %v", hostile, sending, err)
+		}
 	}
 }
 

@@ -17,6 +17,14 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
+func TestExecNeedsWords(t *testing.T) {
+	w := newWorld(t)
+	var no *lifecycle.Problem
+	if _, err := w.Exec(t.Context(), stopped(w), lifecycle.ExecRequest{}); !errors.As(err, &no) || no.Code != lifecycle.CodeUsage {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Verbs that are repeated are done already.
 func TestVerbsAreIdempotent(t *testing.T) {
 	w := newWorld(t)
