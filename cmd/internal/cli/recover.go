@@ -10,15 +10,14 @@ import (
 type recoverCmd struct {
 	DryRun bool `help:"Show what would be settled."`
 	Watch  bool `help:"Go on settling until interrupted."`
-	Every  span `default:"10s" hidden:"" help:"How often --watch looks."`
 }
+
+// watchEvery is how often --watch looks.
+const watchEvery = 5 * time.Second
 
 func (r *recoverCmd) check() error {
 	if r.Watch && r.DryRun {
 		return usageError("--watch and --dry-run exclude each other")
-	}
-	if r.Every <= 0 {
-		return usageError("--every must be more than nothing")
 	}
 	return nil
 }
@@ -58,7 +57,7 @@ func (r *recoverCmd) run(ctx context.Context, c *call) error {
 				return nil
 			}
 			return context.Cause(ctx)
-		case <-time.After(time.Duration(r.Every)):
+		case <-time.After(watchEvery):
 		}
 	}
 }
