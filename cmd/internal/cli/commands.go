@@ -14,7 +14,7 @@ var groups = []string{groupRun, groupUse, groupLook, groupTidy, groupLog, groupO
 
 // commands is every verb there is. The order within a group is the help's.
 var commands = []entry{
-	{name: "start", aliases: []string{"run"}, group: groupRun, help: "Make a bottle and run an agent in it.", fresh: func() command { return &startCmd{} }},
+	{name: "start", aliases: []string{"run"}, group: groupRun, help: "Make a bottle and run an agent in it; its words stand behind --.", fresh: func() command { return &startCmd{} }},
 	{name: "resume", group: groupRun, help: "Bring a stopped bottle back, in the backend it was made in.", fresh: func() command { return &resumeCmd{} }},
 	{name: "attach", group: groupRun, help: "Connect to the terminal of a running agent.", fresh: func() command { return &attachCmd{} }},
 	{name: "stop", group: groupRun, help: "Stop bottles; disk and history stay.", fresh: func() command { return &stopCmd{} }},

@@ -110,6 +110,10 @@ var errHelpShown = errors.New("help shown")
 
 // BeforeReset is kong's hook for a flag that was given.
 func (helpFlag) BeforeReset(ctx *kong.Context) error {
+	// stray words are taken only to explain them, so they are no argument
+	if node := ctx.Selected(); node != nil {
+		node.Positional = slices.DeleteFunc(node.Positional, func(a *kong.Positional) bool { return a.Name == "extra" })
+	}
 	if err := ctx.PrintUsage(false); err != nil {
 		return err
 	}
