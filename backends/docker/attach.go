@@ -69,7 +69,7 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 		go stream.feed(s.In, typed)
 	}
 	if c.Config.Tty && !o.ReadOnly {
-		go resize(ctx, s.Resize, func(ctx context.Context, size backends.Size) error {
+		go resize(ctx, backends.Size{}, s.Resize, func(ctx context.Context, size backends.Size) error {
 			return b.api.ContainerResize(ctx, c.ID, container.ResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -40,20 +41,20 @@ func (b *Backend) CopyIn(ctx context.Context, ref backends.Ref, dir string, stre
 
 // CopyOut writes a file or folder as a tar stream. The engine packs links as
 // links.
-func (b *Backend) CopyOut(ctx context.Context, ref backends.Ref, path string, stream io.Writer) error {
+func (b *Backend) CopyOut(ctx context.Context, ref backends.Ref, file string, stream io.Writer) error {
 	c, err := b.exact(ctx, "copy out of", ref)
 	if err != nil {
 		return err
 	}
-	op := fmt.Sprintf("copy out of %s:%s", ref.Name, path)
-	packed, st, err := b.api.CopyFromContainer(ctx, c.ID, path)
+	op := fmt.Sprintf("copy out of %s:%s", ref.Name, file)
+	packed, st, err := b.api.CopyFromContainer(ctx, c.ID, file)
 	if err != nil {
 		return b.fileError(ctx, op, err)
 	}
 	defer packed.Close()
 	to := &sink{w: stream}
 	if st.Mode&fs.ModeSymlink != 0 && b.podman.Load() { // it would pack what the link leads to
-		err = packLink(to, st)
+		err = packLink(to, path.Base(file), st)
 	} else {
 		_, err = io.Copy(to, packed)
 	}
@@ -63,22 +64,22 @@ func (b *Backend) CopyOut(ctx context.Context, ref backends.Ref, path string, st
 	return b.fail(ctx, op, err)
 }
 
-func packLink(to io.Writer, st container.PathStat) error {
+func packLink(to io.Writer, name string, st container.PathStat) error {
 	w := tar.NewWriter(to)
-	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: st.Name, Linkname: st.LinkTarget, Mode: 0o777, ModTime: st.Mtime})
+	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: st.LinkTarget, Mode: 0o777, ModTime: st.Mtime})
 	return errors.Join(err, w.Close())
 }
 
 // Stat describes a path inside. The engine says where a link leads in the
 // end, not what is written in it.
-func (b *Backend) Stat(ctx context.Context, ref backends.Ref, path string) (backends.PathStat, error) {
+func (b *Backend) Stat(ctx context.Context, ref backends.Ref, file string) (backends.PathStat, error) {
 	c, err := b.exact(ctx, "look into", ref)
 	if err != nil {
 		return backends.PathStat{}, err
 	}
-	st, err := b.api.ContainerStatPath(ctx, c.ID, path)
+	st, err := b.api.ContainerStatPath(ctx, c.ID, file)
 	if err != nil {
-		return backends.PathStat{}, b.fileError(ctx, fmt.Sprintf("look at %s:%s", ref.Name, path), err)
+		return backends.PathStat{}, b.fileError(ctx, fmt.Sprintf("look at %s:%s", ref.Name, file), err)
 	}
 	return backends.PathStat{Name: st.Name, Size: st.Size, Mode: uint32(st.Mode), Link: st.LinkTarget}, nil
 }
@@ -92,9 +93,9 @@ func (b *Backend) fileError(ctx context.Context, op string, err error) error {
 }
 
 // smallFile reads one regular file of a container's own.
-func (b *Backend) smallFile(ctx context.Context, id, path string) (string, error) {
-	op := "read " + path
-	packed, _, err := b.api.CopyFromContainer(ctx, id, path)
+func (b *Backend) smallFile(ctx context.Context, id, file string) (string, error) {
+	op := "read " + file
+	packed, _, err := b.api.CopyFromContainer(ctx, id, file)
 	if err != nil {
 		return "", b.fileError(ctx, op, err)
 	}

@@ -37,10 +37,10 @@ func (b *Backend) create(ctx context.Context, s backends.InstanceSpec) (none bac
 		}
 	}
 	inst := backends.Instance{Runtime: orElse(s.Runtime, f.runtime), EngineID: f.engine.ID, Version: f.engine.Version}
-	given := slices.ContainsFunc(s.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") })
-	home := s.Home != "" && !given
-	inst.ID, err = b.make(ctx, s, f, home)
-	if err != nil || !home {
+	home := wantsHome(s)
+	id, made, err := b.make(ctx, s, f, home)
+	inst.ID = id
+	if err != nil || !home || !made {
 		return inst, err
 	}
 	// Only a made container can be asked whether the image knows its user.
@@ -52,42 +52,52 @@ func (b *Backend) create(ctx context.Context, s backends.InstanceSpec) (none bac
 	if err := b.Remove(ctx, backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}); err != nil {
 		return none, err
 	}
-	inst.ID, err = b.make(ctx, s, f, false)
+	inst.ID, _, err = b.make(ctx, s, f, false)
 	return inst, err
 }
 
-// make makes the container, or finds that it was made already.
-func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFacts, home bool) (id string, err error) {
+// wantsHome says whether the user may be one without a home: a number, with
+// nothing said in the environment. A user by name has an entry in the image,
+// or the engine refuses him.
+func wantsHome(s backends.InstanceSpec) bool {
+	user, _, _ := strings.Cut(s.User, ":")
+	number := user != "" && strings.Trim(user, "0123456789") == ""
+	return s.Home != "" && number && !slices.ContainsFunc(s.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") })
+}
+
+// make makes the container, or finds that it was made already and leaves it
+// as it is.
+func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFacts, home bool) (id string, fresh bool, err error) {
 	op := "create " + s.Name
 	cfg, host := b.settings(s, f, home)
 	for end := time.Now().Add(raceTime); ; {
 		made, err := b.api.ContainerCreate(ctx, cfg, host, nil, nil, s.Name)
 		if err == nil {
-			return made.ID, nil
+			return made.ID, true, nil
 		}
 		failed := b.refused(ctx, op, err)
 		if !errors.Is(failed, backends.ErrBadRequest) {
-			return "", failed
+			return "", false, failed
 		}
 		// Docker answers "conflict" to a name that is taken, Podman anything.
 		c, seen := b.named(ctx, s.Name)
 		switch {
 		case seen == nil && ownerOf(c.Config.Labels) == s.Labels:
-			return c.ID, nil
+			return c.ID, false, nil
 		case seen == nil:
-			return "", fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
+			return "", false, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
 		case !cerrdefs.IsNotFound(seen):
-			return "", b.fail(ctx, op, seen)
+			return "", false, b.fail(ctx, op, seen)
 		case cerrdefs.IsNotFound(err):
-			return "", b.noImage(ctx, op, s, err)
+			return "", false, b.noImage(ctx, op, s, err)
 		}
 		// A name is taken from before its container is shown until after it
 		// is removed.
 		if !cerrdefs.IsConflict(err) || time.Now().After(end) {
-			return "", failed
+			return "", false, failed
 		}
 		if !pause(ctx, 50*time.Millisecond) {
-			return "", b.fail(ctx, op, ctx.Err())
+			return "", false, b.fail(ctx, op, ctx.Err())
 		}
 	}
 }
@@ -113,13 +123,9 @@ func (b *Backend) imageKnowsUser(ctx context.Context, id, who string) (bool, err
 	return inPasswd(text, who), nil
 }
 
-// inPasswd looks a user up in the text of a passwd(5) file. A user given by
-// name has an entry, or the engine refuses him.
+// inPasswd looks a numeric user up in the text of a passwd(5) file.
 func inPasswd(text, who string) bool {
 	who, _, _ = strings.Cut(who, ":")
-	if who == "" || strings.Trim(who, "0123456789") != "" {
-		return true
-	}
 	for line := range strings.Lines(text) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":")
 		if len(fields) >= 6 && fields[2] == who && fields[5] != "" {

@@ -188,14 +188,10 @@ func (e *execution) resize(ctx context.Context, first backends.Size, sizes <-cha
 	set := func(ctx context.Context, s backends.Size) error {
 		return e.b.api.ContainerExecResize(ctx, e.id, container.ResizeOptions{Height: uint(s.Rows), Width: uint(s.Cols)})
 	}
-	if first != (backends.Size{}) && !e.b.sizeAtStart() {
-		for wait := firstRetry; set(ctx, first) != nil; wait = min(2*wait, lastRetry) { // it may not run yet
-			if !pause(ctx, wait) {
-				return
-			}
-		}
+	if e.b.sizeAtStart() {
+		first = backends.Size{}
 	}
-	resize(ctx, sizes, set)
+	resize(ctx, first, sizes, set)
 }
 
 // gate holds output back until ask has said whether it is the engine's.

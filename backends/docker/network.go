@@ -94,6 +94,22 @@ func (b *Backend) ensureNetwork(ctx context.Context, home string, announce func(
 	}
 }
 
+// reconnect makes the home's network again as it was and connects a stopped
+// container to it. While its bottles are stopped a network falls to anybody's
+// `docker network prune`, and a container remembers the id of the one that is
+// gone.
+func (b *Backend) reconnect(ctx context.Context, home, id string) error {
+	if err := b.ensureNetwork(ctx, home, func(backends.Leftover) error { return nil }); err != nil {
+		return err
+	}
+	name := bridgeOf(home).name
+	op := "network " + name
+	if err := b.api.NetworkDisconnect(ctx, name, id, true); err != nil {
+		return b.fail(ctx, op, err)
+	}
+	return b.fail(ctx, op, b.api.NetworkConnect(ctx, name, id, nil))
+}
+
 // hasNetwork says whether the home's network is there. One of that name that
 // is not the home's is [backends.ErrNotOurs].
 func (b *Backend) hasNetwork(ctx context.Context, br bridge, home string) (bool, error) {

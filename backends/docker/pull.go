@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -63,7 +64,7 @@ func (b *Backend) pull(ctx context.Context, named reference.Named, say func(back
 // whyNotPulled finds out what a failed pull means. Engines answer "not found"
 // to both a missing image and a missing login, and tell them apart in prose
 // only. When they are asked about the image in the registry they pass the
-// registry's own status on.
+// registry's own status on, most of the time.
 func (b *Backend) whyNotPulled(ctx context.Context, named reference.Named, header string, failed, noLogin error) error {
 	words := func(kind error) error {
 		if noLogin != nil {
@@ -71,20 +72,33 @@ func (b *Backend) whyNotPulled(ctx context.Context, named reference.Named, heade
 		}
 		return fmt.Errorf("%w: %w", kind, failed)
 	}
-	switch {
-	case cerrdefs.IsUnauthorized(failed), cerrdefs.IsPermissionDenied(failed):
-		return words(backends.ErrImageDenied)
-	case b.podman.Load(): // it has no such question
-		return words(backends.ErrImageNotFound)
+	denied := func(err error) bool {
+		return cerrdefs.IsUnauthorized(err) || cerrdefs.IsPermissionDenied(err)
 	}
-	_, err := b.api.DistributionInspect(ctx, named.String(), header)
-	switch {
-	case cerrdefs.IsUnauthorized(err), cerrdefs.IsPermissionDenied(err):
+	if denied(failed) {
 		return words(backends.ErrImageDenied)
-	case cerrdefs.IsNotFound(err), cerrdefs.IsNotFound(failed):
+	}
+	var asked error
+	if !b.podman.Load() { // it has no such question
+		_, asked = b.api.DistributionInspect(ctx, named.String(), header)
+	}
+	switch {
+	case denied(asked), cerrdefs.IsInternal(failed) && soundsDenied(failed), b.podman.Load() && soundsDenied(failed):
+		return words(backends.ErrImageDenied)
+	case cerrdefs.IsNotFound(asked), cerrdefs.IsNotFound(failed), b.podman.Load():
 		return words(backends.ErrImageNotFound)
 	}
 	return failed
+}
+
+// refusals are what the registry client in an engine says of a login that is
+// missing or wrong, where the engine gives it no status of its own but 500:
+// Docker 20.10 does so with registries that use plain passwords. There is
+// nothing else to go by.
+var refusals = []string{"no basic auth credentials", "unauthorized: ", "denied: ", "authentication required", "invalid username/password"}
+
+func soundsDenied(err error) bool {
+	return slices.ContainsFunc(refusals, func(r string) bool { return strings.Contains(err.Error(), r) })
 }
 
 // message is one line of an engine's progress.

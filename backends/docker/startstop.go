@@ -38,9 +38,7 @@ func (b *Backend) Start(ctx context.Context, ref backends.Ref) error {
 	}
 	err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
 	if cerrdefs.IsNotFound(err) && string(c.HostConfig.NetworkMode) == bridgeOf(ref.Home).name {
-		// networks that nothing uses while bottles are stopped fall to
-		// everybody's clean-up; the home's is made again as it was
-		if nerr := b.ensureNetwork(ctx, ref.Home, func(backends.Leftover) error { return nil }); nerr != nil {
+		if nerr := b.reconnect(ctx, ref.Home, c.ID); nerr != nil {
 			return fmt.Errorf("%s: %w", op, nerr)
 		}
 		err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})

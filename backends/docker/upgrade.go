@@ -117,30 +117,29 @@ func (c *conn) feed(in io.Reader, keys *keySequence) {
 	c.CloseWrite()
 }
 
-// resize passes the terminal's size on until ctx ends. A terminal that is not
-// there yet takes it later: set is tried again, unless a newer size comes.
-func resize(ctx context.Context, sizes <-chan backends.Size, set func(context.Context, backends.Size) error) {
-	for {
-		var want backends.Size
+// resize passes the terminal's size on until ctx ends, first the one that is
+// known already, if any. A terminal that is not there yet takes it later: set
+// is tried again, unless a newer size comes.
+func resize(ctx context.Context, want backends.Size, sizes <-chan backends.Size, set func(context.Context, backends.Size) error) {
+	todo := want != backends.Size{}
+	for wait := firstRetry; ; {
+		var again <-chan time.Time
+		if todo && set(ctx, want) != nil {
+			again = time.After(wait)
+			wait = min(2*wait, lastRetry)
+		} else {
+			todo, wait = false, firstRetry
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case size, open := <-sizes:
-			if !open {
-				return
+			if open {
+				want, todo = size, true
+			} else {
+				sizes = nil
 			}
-			want = size
-		}
-		for wait := firstRetry; set(ctx, want) != nil; wait = min(2*wait, lastRetry) {
-			select {
-			case <-ctx.Done():
-				return
-			case size, open := <-sizes:
-				if want = size; !open {
-					return
-				}
-			case <-time.After(wait):
-			}
+		case <-again:
 		}
 	}
 }

@@ -1,0 +1,18 @@
+package docker
+
+import (
+	"io"
+	"time"
+)
+
+// SetIdle changes how long a pull or a load may be without progress.
+func SetIdle(b *Backend, d time.Duration) { b.idle = d }
+
+// BridgeName is the name of a home's network.
+func BridgeName(home string) string { return bridgeOf(home).name }
+
+// ArchiveID is the id of the image in an archive.
+func ArchiveID(f io.ReadSeeker) (string, error) {
+	a, err := readArchive(f)
+	return a.id, err
+}
