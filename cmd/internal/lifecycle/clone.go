@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -20,11 +22,16 @@ const clonesDir = "clones"
 // git runs git on a repository of the user's. It is never run inside what a
 // guest can write: a config there is a program.
 func git(ctx context.Context, env []string, args ...string) (string, error) {
+	return gitFed(ctx, nil, env, args...)
+}
+
+// gitFed is git with something to read.
+func gitFed(ctx context.Context, in io.Reader, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"}, args...)...)
-	cmd.Env = append(os.Environ(), append(env, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")...)
+	cmd.Env = append(gitEnv(os.Environ()), append(env, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")...)
 	var out, talk bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &talk
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &talk
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -37,6 +44,20 @@ func git(ctx context.Context, env []string, args ...string) (string, error) {
 		return out.String(), fmt.Errorf("git %s: %w: %s", args[0], err, last)
 	}
 	return strings.TrimSpace(out.String()), nil
+}
+
+// gitEnv drops what leads git to another repository than the one that is
+// named: a hook of git's runs with such variables. Where git's own files and
+// settings are stays.
+func gitEnv(environ []string) []string {
+	return slices.DeleteFunc(environ, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		switch name {
+		case "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM":
+			return false
+		}
+		return strings.HasPrefix(name, "GIT_")
+	})
 }
 
 func (m *Manager) planClone(ctx context.Context, cwd, from string) (events.Workspace, error) {
@@ -58,8 +79,10 @@ func (m *Manager) planClone(ctx context.Context, cwd, from string) (events.Works
 	return events.Workspace{Mode: workClone, Source: top, Target: top, Commit: head}, nil
 }
 
-// makeClone clones HEAD of the workspace's source to its clone folder. A half
-// made one of a crash is made anew: no guest has seen it.
+// makeClone clones the workspace's source to its clone folder, at the commit
+// that was planned: HEAD may have moved while an image was pulled, or since a
+// first try. A half made one of a crash is made anew: no guest has seen it,
+// so that git may still run in it.
 func makeClone(ctx context.Context, w events.Workspace) error {
 	if err := os.RemoveAll(w.Clone); err != nil {
 		return fmt.Errorf("clear the way for the clone: %w", err)
@@ -67,7 +90,13 @@ func makeClone(ctx context.Context, w events.Workspace) error {
 	if err := os.MkdirAll(filepath.Dir(w.Clone), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the clone: %w", err)
 	}
-	_, err := git(ctx, nil, "clone", "--quiet", "--no-hardlinks", "--template=", "--", w.Source, w.Clone)
+	if _, err := git(ctx, nil, "clone", "--quiet", "--no-hardlinks", "--template=", "--", w.Source, w.Clone); err != nil {
+		return err
+	}
+	head, err := git(ctx, nil, "-C", w.Clone, "rev-parse", "HEAD")
+	if err == nil && head != w.Commit {
+		_, err = git(ctx, nil, "-C", w.Clone, "reset", "--quiet", "--hard", w.Commit)
+	}
 	return err
 }
 
@@ -82,47 +111,4 @@ func quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// onlyCopy says what a clone holds that its source lacks; "" is nothing. The
-// clone is the guest's, so git never runs in it: its refs are read as files,
-// and the work tree is compared with the source's own git directory.
-func onlyCopy(ctx context.Context, w events.Workspace) (string, error) {
-	if w.Mode != workClone || !exists(w.Clone) {
-		return "", nil
-	}
-	refs, err := readRefs(filepath.Join(w.Clone, ".git"))
-	if err != nil {
-		return "", fmt.Errorf("read the clone's refs: %w", err)
-	}
-	for name, commit := range refs {
-		if _, err := git(ctx, nil, "-C", w.Source, "cat-file", "-e", commit+"^{commit}"); err != nil {
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) {
-				return "", err
-			}
-			return fmt.Sprintf("%s at %.12s, which %s does not have", name, commit, w.Source), nil
-		}
-	}
-	dir, err := git(ctx, nil, "-C", w.Source, "rev-parse", "--absolute-git-dir")
-	if err != nil {
-		return "", err
-	}
-	tmp, err := os.MkdirTemp("", "bot-bottle-index-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	env := []string{"GIT_DIR=" + dir, "GIT_WORK_TREE=" + w.Clone, "GIT_INDEX_FILE=" + filepath.Join(tmp, "index")}
-	if _, err := git(ctx, env, "read-tree", orElse(refs["HEAD"], w.Commit)); err != nil {
-		return "", err
-	}
-	changed, err := git(ctx, env, "status", "--porcelain", "--ignore-submodules=all", "--untracked-files=normal")
-	if err != nil {
-		return "", err
-	}
-	if n := len(strings.Fields(strings.ReplaceAll(changed, " ", "_"))); n > 0 {
-		return fmt.Sprintf("%d changed or new files that are not committed", n), nil
-	}
-	return "", nil
 }

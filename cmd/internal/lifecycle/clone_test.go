@@ -1,11 +1,14 @@
 package lifecycle_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -60,6 +63,17 @@ func TestOnlyCopySeesWorkThatTheSourceLacks(t *testing.T) {
 	}{
 		{"untouched", func(*testing.T, string) {}, ""},
 		{"changed", func(t *testing.T, c string) { must(t, os.WriteFile(filepath.Join(c, "a.txt"), []byte("two\n"), 0o644)) }, "not committed"},
+		{"in the index only", func(t *testing.T, c string) {
+			must(t, os.WriteFile(filepath.Join(c, "c.txt"), []byte("x\n"), 0o644))
+			runGit(t, c, "add", ".")
+		}, "1 changed"},
+		{"changed back", func(t *testing.T, c string) { must(t, os.WriteFile(filepath.Join(c, "a.txt"), []byte("one\n"), 0o644)) }, ""},
+		{"another mode", func(t *testing.T, c string) { must(t, os.Chmod(filepath.Join(c, "a.txt"), 0o755)) }, "1 changed"},
+		{"a folder of files", func(t *testing.T, c string) {
+			must(t, os.MkdirAll(filepath.Join(c, "x", "empty"), 0o755))
+			must(t, os.WriteFile(filepath.Join(c, "x", "y"), nil, 0o644))
+			must(t, os.WriteFile(filepath.Join(c, "x", "z"), nil, 0o644))
+		}, "1 changed"},
 		{"new file", func(t *testing.T, c string) { must(t, os.WriteFile(filepath.Join(c, "b c.txt"), nil, 0o644)) }, "1 changed"},
 		{"deleted", func(t *testing.T, c string) { must(t, os.Remove(filepath.Join(c, "a.txt"))) }, "not committed"},
 		{"committed", func(t *testing.T, c string) {
@@ -123,7 +137,7 @@ func TestRefsFollowNoLink(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte(strings.Repeat("a", 40)), 0o600))
 	must(t, os.Symlink(secret, filepath.Join(w.Clone, ".git", "refs", "heads", "x")))
-	refs, err := lifecycle.ReadRefs(filepath.Join(w.Clone, ".git"))
+	refs, _, err := lifecycle.ReadRefs(w.Clone)
 	if err == nil && refs["refs/heads/x"] != "" {
 		t.Fatalf("the link was followed: %v", refs)
 	}
@@ -155,4 +169,106 @@ func TestGitMountsGuardWhatGitRuns(t *testing.T) {
 	linked := filepath.Join(t.TempDir(), "linked")
 	runGit(t, src, "worktree", "add", "-q", linked)
 	check(linked, append(parts, filepath.Join(linked, ".git"))...)
+}
+
+// What is cloned is the commit that was shown, wherever HEAD went since.
+func TestCloneIsOfThePlannedCommit(t *testing.T) {
+	src := repo(t)
+	w := events.Workspace{Mode: "clone", Source: src, Target: src, Clone: filepath.Join(t.TempDir(), "id", "repo"), Commit: runGit(t, src, "rev-parse", "HEAD")}
+	branch := runGit(t, src, "branch", "--show-current")
+	runGit(t, src, "commit", "-q", "--allow-empty", "-m", "second")
+	must(t, os.WriteFile(filepath.Join(src, "b.txt"), nil, 0o644))
+	runGit(t, src, "add", ".")
+	runGit(t, src, "commit", "-q", "-m", "third")
+	must(t, lifecycle.MakeClone(t.Context(), w))
+	if got := runGit(t, w.Clone, "rev-parse", "HEAD"); got != w.Commit {
+		t.Errorf("HEAD is %s, want %s", got, w.Commit)
+	}
+	if got := runGit(t, w.Clone, "branch", "--show-current"); got != branch {
+		t.Errorf("on branch %q, want %q", got, branch)
+	}
+	if got := runGit(t, w.Clone, "status", "--porcelain"); got != "" {
+		t.Errorf("not clean: %s", got)
+	}
+	if holds, err := lifecycle.OnlyCopy(t.Context(), w); err != nil || holds != "" {
+		t.Errorf("%q, %v", holds, err)
+	}
+}
+
+// A caller inside a hook of git has variables that lead git to his repository.
+func TestGitOfTheCallerIsNotOurs(t *testing.T) {
+	other, src := repo(t), repo(t)
+	runGit(t, other, "commit", "-q", "--allow-empty", "-m", "other")
+	head := runGit(t, src, "rev-parse", "HEAD")
+	t.Setenv("GIT_DIR", filepath.Join(other, ".git"))
+	t.Setenv("GIT_WORK_TREE", other)
+	t.Setenv("GIT_INDEX_FILE", filepath.Join(t.TempDir(), "index"))
+	w := newWorld(t)
+	r := request("made")
+	r.Clone = src
+	p, err := w.Plan(t.Context(), r)
+	must(t, err)
+	ws := p.Created.Workspace
+	if ws.Source != src || ws.Commit != head {
+		t.Fatalf("%s at %s, want %s at %s", ws.Source, ws.Commit, src, head)
+	}
+	ws.Clone = filepath.Join(t.TempDir(), "id", "repo")
+	must(t, lifecycle.MakeClone(t.Context(), ws))
+	if holds, err := lifecycle.OnlyCopy(t.Context(), ws); err != nil || holds != "" {
+		t.Errorf("%q, %v", holds, err)
+	}
+}
+
+// What cannot be compared is told, and not taken for nothing.
+func TestOnlyCopyOfWhatIsNotCompared(t *testing.T) {
+	tests := map[string]func(t *testing.T, clone string){
+		"an older stash": func(t *testing.T, c string) {
+			must(t, os.WriteFile(filepath.Join(c, "a.txt"), []byte("two\n"), 0o644))
+			runGit(t, c, "stash", "-q")
+			// the newest entry is in the source, too
+			runGit(t, c, "stash", "store", "-m", "known", "HEAD")
+		},
+		"a linked work tree": func(t *testing.T, c string) {
+			runGit(t, c, "worktree", "add", "-q", "--detach", filepath.Join(t.TempDir(), "tree"))
+		},
+		"a submodule": func(t *testing.T, c string) { must(t, os.MkdirAll(filepath.Join(c, ".git", "modules", "x"), 0o755)) },
+		"its git directory is a link": func(t *testing.T, c string) {
+			must(t, os.Rename(filepath.Join(c, ".git"), filepath.Join(c, "..", "git")))
+			must(t, os.Symlink("../git", filepath.Join(c, ".git")))
+		},
+		"its git directory is a pointer": func(t *testing.T, c string) {
+			must(t, os.Rename(filepath.Join(c, ".git"), filepath.Join(c, "..", "git")))
+			must(t, os.WriteFile(filepath.Join(c, ".git"), []byte("gitdir: ../git\n"), 0o644))
+		},
+		"a ref is a fifo": func(t *testing.T, c string) {
+			must(t, syscall.Mkfifo(filepath.Join(c, ".git", "refs", "heads", "x"), 0o644))
+		},
+		"no git directory": func(t *testing.T, c string) { must(t, os.RemoveAll(filepath.Join(c, ".git"))) },
+	}
+	for name, work := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := cloned(t)
+			work(t, w.Clone)
+			if holds, err := lifecycle.OnlyCopy(t.Context(), w); holds == "" && err == nil {
+				t.Error("it was taken for nothing")
+			}
+		})
+	}
+}
+
+// A repository may have thousands of tags: they are asked about at once.
+func TestOnlyCopyOfManyRefs(t *testing.T) {
+	w := cloned(t)
+	var packed strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&packed, "%s refs/tags/v%d\n", w.Commit, i)
+	}
+	must(t, os.WriteFile(filepath.Join(w.Clone, ".git", "packed-refs"), []byte(packed.String()), 0o644))
+	begin := time.Now()
+	if holds, err := lifecycle.OnlyCopy(t.Context(), w); err != nil || holds != "" {
+		t.Errorf("%q, %v", holds, err)
+	}
+	if d := time.Since(begin); d > 4*time.Second {
+		t.Errorf("it took %s", d)
+	}
 }
