@@ -20,10 +20,9 @@ type doctorCmd struct {
 
 // check is one thing that doctor looked at.
 type check struct {
-	id, backend    string
-	status         string
-	detail, fix    string
-	decidesBackend bool
+	id, backend string
+	status      string
+	detail, fix string
 }
 
 // The statuses of a check.

@@ -59,17 +59,16 @@ const (
 
 // failure is what is told of an error.
 type failure struct {
-	Code      lifecycle.Code
-	Exit      int
-	Message   string // one line or more, not yet safe to print
-	Bottle    string
-	Backend   string
-	Origin    string // manager, backend or guest
-	Next      string
-	inGuest   int  // 126 or 127 when the guest could not run the words
-	silent    bool // an exit code and nothing to say
-	broken    bool // stdout has no reader any more
-	ambiguous []string
+	Code    lifecycle.Code
+	Exit    int
+	Message string // one line or more, not yet safe to print
+	Bottle  string
+	Backend string
+	Origin  string // manager, backend or guest
+	Next    string
+	inGuest int  // 126 or 127 when the guest could not run the words
+	silent  bool // an exit code and nothing to say
+	broken  bool // stdout has no reader any more
 }
 
 // guestCode is the exit code of a command that otherwise ends with the

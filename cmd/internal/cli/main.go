@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -65,6 +66,13 @@ func (c *call) main(ctx context.Context, args []string) error {
 	c.Output = out
 	if at < 0 {
 		return c.bare(ctx, args)
+	}
+	if args[at] == "help" { // help COMMAND is COMMAND --help
+		args = slices.Delete(slices.Clone(args), at, at+1)
+		if at, _ = scan(args); at < 0 {
+			return c.bare(ctx, args)
+		}
+		args = append(args[:at+1], "--help")
 	}
 	e := find(args[at])
 	if e == nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
@@ -118,6 +119,9 @@ func (c *call) showPrivate(b projections.Bottle, line func(string, string)) {
 	line("words", strings.Join(p.Argv, " "))
 	line("workdir", p.Workdir)
 	line("workspace", workspaceText(p.Workspace))
+	if p.Workspace.Clone != "" && b.State != projections.Removed {
+		line("fetch", lifecycle.FetchLine(p.Workspace))
+	}
 	for _, m := range p.Mounts {
 		if !m.Guard {
 			line("mount", orElse(m.Volume, m.Source)+" at "+m.Target+readOnlyText(m.ReadOnly))
