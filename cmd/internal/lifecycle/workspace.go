@@ -167,31 +167,3 @@ func isDir(p string) bool {
 	st, err := os.Lstat(p)
 	return err == nil && st.IsDir()
 }
-
-// commonGitDir reads the .git file of a linked work tree (gitrepository-layout:
-// "gitdir: PATH", and there a file commondir with a path relative to it).
-func commonGitDir(dotFile string) (string, error) {
-	b, err := os.ReadFile(dotFile)
-	if err != nil {
-		return "", err
-	}
-	dir, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
-	if !ok {
-		return "", fmt.Errorf("it does not say gitdir")
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(filepath.Dir(dotFile), dir)
-	}
-	b, err = os.ReadFile(filepath.Join(dir, "commondir"))
-	if os.IsNotExist(err) {
-		return filepath.Clean(dir), mustBeDir(dir) // a submodule: it has its own
-	}
-	if err != nil {
-		return "", err
-	}
-	common := strings.TrimSpace(string(b))
-	if !filepath.IsAbs(common) {
-		common = filepath.Join(dir, common)
-	}
-	return filepath.Clean(common), mustBeDir(common)
-}
