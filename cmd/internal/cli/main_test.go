@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -70,12 +71,13 @@ func TestScripts(t *testing.T) {
 			return errors.Join(os.MkdirAll(filepath.Join(e.WorkDir, "user"), 0o700), os.Mkdir(engine, 0o700))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"golden": compareGolden,
-			"fault":  fault,
-			"behind": behind,
-			"newer":  newer,
-			"homeid": homeID,
+			"exits":   exits,
+			"golden":  compareGolden,
+			"fault":   fault,
+			"behind":  behind,
+			"newer":   newer,
+			"homeid":  homeID,
+			"pending": pending,
 		},
 	})
 }
@@ -203,6 +205,18 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 // homeID puts the id of a home into $ID: homeid HOME.
 func homeID(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("ID", strings.TrimSpace(ts.ReadFile(args[0]+"/home-id")))
+}
+
+// pending waits until an action on a bottle is under way: pending BOTTLE.
+func pending(ts *testscript.TestScript, neg bool, args []string) {
+	for range 400 {
+		ts.Check(ts.Exec("bot-bottle", "show", args[0], "-o", "json"))
+		if !strings.Contains(ts.ReadFile("stdout"), `"pending":null`) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("nothing is under way on %s", args[0])
 }
 
 // endAll ends the instances that a script left running.
