@@ -19,6 +19,7 @@ const rude = "\x1b]0;owned\x07\x1b[2J\u202etxt\u009b31m"
 // Nothing that anybody else said reaches the terminal as it stands, whatever
 // is asked for and in whichever format.
 func TestNobodyDrivesTheTerminal(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	folder := filepath.Join(t.TempDir(), "dir"+rude)
 	if err := os.Mkdir(folder, 0o700); err != nil {

@@ -78,6 +78,7 @@ func inProcess(home string, out, talk *bytes.Buffer) cli.Env {
 }
 
 func TestListOfAThousand(t *testing.T) {
+	t.Parallel()
 	home := filepath.Join(t.TempDir(), "home")
 	seed(t, home, 1000)
 	code, out, talk := run(t, home, "list", "-o", "json")

@@ -47,6 +47,7 @@ func program() {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	if err := fake.Usable(); err != nil {
 		t.Skip(err)
 	}

@@ -33,6 +33,7 @@ func closedPipe(t *testing.T) *os.File {
 }
 
 func TestBrokenPipes(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sh", "-c", "while :; do echo words; sleep 0.05; done")
 
@@ -77,6 +78,7 @@ func TestBrokenPipes(t *testing.T) {
 }
 
 func TestClosedStreams(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	sh := func(script string) (string, error) {
 		cmd := exec.Command("sh", "-c", script)
@@ -165,6 +167,7 @@ func (f *follower) ends(t *testing.T, s syscall.Signal, want int) {
 
 // events --follow skips nothing and repeats nothing, whoever writes.
 func TestFollowingEvents(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sleep", "1000")
 	all := d.follow("events", "--follow", "-o", "jsonl")
@@ -203,6 +206,7 @@ func TestFollowingEvents(t *testing.T) {
 }
 
 func TestSignalsOfWhatWaits(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sh", "-c", "trap '' TERM; while :; do echo words; sleep 0.1; done")
 
@@ -212,12 +216,12 @@ func TestSignalsOfWhatWaits(t *testing.T) {
 	}
 	logs.ends(t, syscall.SIGTERM, 0)
 
-	d.follow("wait", "a").after(200*time.Millisecond).ends(t, syscall.SIGINT, 130)
-	d.follow("recover", "--watch").after(300*time.Millisecond).ends(t, syscall.SIGTERM, 0)
+	d.interrupted(syscall.SIGINT, 130, "wait", "a")
+	d.interrupted(syscall.SIGTERM, 0, "recover", "--watch")
 
 	// Ctrl-C in a stop that waits for the agent: the work ends, the books are
 	// kept, and the next command finds a bottle that it can stop.
-	d.follow("stop", "--grace", "5s", "a").after(500*time.Millisecond).ends(t, syscall.SIGINT, 130)
+	d.interrupted(syscall.SIGINT, 130, "stop", "--grace", "5s", "a")
 	d.script("stop", "--kill", "a")
 	if out := d.script("list", "--columns", "state"); !strings.Contains(out, "stopped") {
 		t.Errorf("after all that the bottle is %q", out)
@@ -227,20 +231,37 @@ func TestSignalsOfWhatWaits(t *testing.T) {
 	if err := fake.SetFaults(d.engine, fake.Faults{Faults: []fake.Fault{{Point: "inspect:before", Hang: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	d.follow("resume", "-d", "a").after(300*time.Millisecond).ends(t, syscall.SIGINT, 130)
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("Ctrl-C took %s", took)
-	}
+	d.interrupted(syscall.SIGINT, 130, "resume", "-d", "a")
 }
 
-func (f *follower) after(d time.Duration) *follower {
-	time.Sleep(d)
-	return f
+// interrupted starts a command that waits, sends it a signal and wants an exit
+// code, soon. On a busy machine a process may take long to get as far as to
+// listen for signals: then it is simply killed, and is given more time.
+func (d *desk) interrupted(s syscall.Signal, want int, args ...string) {
+	d.t.Helper()
+	for wait := 300 * time.Millisecond; ; wait *= 3 {
+		cmd := d.command(args...)
+		if err := cmd.Start(); err != nil {
+			d.t.Fatal(err)
+		}
+		time.Sleep(wait)
+		cmd.Process.Signal(s)
+		began := time.Now()
+		cmd.Wait()
+		status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if status.Signaled() && wait < 10*time.Second {
+			continue
+		}
+		if status.ExitStatus() != want || time.Since(began) > 10*time.Second {
+			d.t.Errorf("%q after %s: %v after %s, want exit %d", args, s, cmd.ProcessState, time.Since(began), want)
+		}
+		return
+	}
 }
 
 // Somebody who may only read sees everything and changes nothing.
 func TestReadOnlyHome(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can play another user")
 	}

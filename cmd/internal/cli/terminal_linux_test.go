@@ -176,6 +176,7 @@ func (d *desk) raw() {
 const agent = `printf 'READY \033[?1049h\033[?25l\033[?2004h\n'; while read -r w; do [ "$w" = end ] && exit 5; stty size; echo "got $w"; done`
 
 func TestTerminalOfAForegroundStart(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	cmd := d.sit(nil, "start", "--name", "a", "--image", "busybox", "--", "sh", "-c", agent)
 	d.see(`workspace: none`)
@@ -213,6 +214,7 @@ func (d *desk) sizeArrives(cmd *exec.Cmd, size string) {
 }
 
 func TestTerminalAfterDetaching(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sh", "-c", agent)
 	cmd := d.sit(nil, "attach", "a")
@@ -279,6 +281,7 @@ func TestSignalsOfAForegroundStart(t *testing.T) {
 }
 
 func TestTerminalWhenTheInstanceIsKilled(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sh", "-c", agent)
 	cmd := d.sit(nil, "attach", "a")
@@ -301,6 +304,7 @@ func TestTerminalWhenTheInstanceIsKilled(t *testing.T) {
 }
 
 func TestTerminalAfterAPanic(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	cmd := d.sit([]string{"TEST_PANIC_AT=remove:remove"}, "start", "--rm", "--name", "a", "--image", "busybox", "--", "sh", "-c", "echo READY; read w")
 	d.see(`READY`)
@@ -311,6 +315,7 @@ func TestTerminalAfterAPanic(t *testing.T) {
 }
 
 func TestTerminalOfExecAndShell(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.script("start", "-d", "--name", "a", "--image", "busybox", "--", "sleep", "1000")
 	cmd := d.sit(nil, "exec", "-it", "a", "sh", "-c", "stty size; read w; exit 9")
@@ -327,6 +332,7 @@ func TestTerminalOfExecAndShell(t *testing.T) {
 }
 
 func TestPromptsNeedATerminal(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	if err := fake.SetFaults(d.engine, fake.Faults{Faults: []fake.Fault{{Point: "create:before", Error: "a test"}}}); err != nil {
 		t.Fatal(err)
