@@ -60,6 +60,8 @@ func call(ctx context.Context, b backends.Backend, method string, ref backends.R
 		err = b.CopyOut(ctx, ref, "/etc", io.Discard)
 	case "stat":
 		_, err = b.Stat(ctx, ref, "/")
+	case "sizes":
+		_, err = b.Sizes(ctx, "home")
 	case "leftovers":
 		_, err = b.Leftovers(ctx, "home")
 	case "release":
