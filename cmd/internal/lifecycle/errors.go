@@ -89,6 +89,9 @@ func codeOf(err error) Code {
 		return CodeUnavailable
 	case errors.Is(err, context.Canceled):
 		return CodeInterrupted
+	case errors.Is(err, backends.ErrBadRequest), errors.Is(err, backends.ErrUnsupported),
+		errors.Is(err, backends.ErrImageNotFound), errors.Is(err, backends.ErrImageDenied):
+		return CodeUsage
 	}
 	return CodeInternal
 }

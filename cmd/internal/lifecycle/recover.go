@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
@@ -17,17 +18,22 @@ func (m *Manager) Recover(ctx context.Context, dryRun bool) ([]PlanItem, error) 
 		return nil, err
 	}
 	var plan []PlanItem
+	dead := map[place]error{} // asked once: each may take as long as the limit allows
 	for _, b := range bottles {
 		if err := ctx.Err(); err != nil {
 			return plan, err
 		}
-		item, err := m.recoverOne(ctx, b, dryRun)
-		var p *Problem
-		if errors.As(err, &p) && p.Code == CodeBusy {
-			continue // its owner lives and settles it itself
+		err := dead[placeOf(b)]
+		var item *PlanItem
+		if err == nil {
+			item, err = m.recoverOne(ctx, b, dryRun)
 		}
 		if err != nil {
-			item = &PlanItem{Action: "keep", Bottle: b.Slug, Backend: b.Backend, Detail: oneLine(err.Error()), Err: err}
+			var down *backends.Unavailable
+			if errors.As(err, &down) && !errors.Is(err, errOtherEngine) {
+				dead[placeOf(b)] = down
+			}
+			item = &PlanItem{Action: "keep", Bottle: b.Slug, Backend: b.Backend, Detail: oneLine(err.Error()), Err: about(b.Slug, b.Backend, err)}
 		}
 		if item != nil {
 			plan = append(plan, *item)
@@ -68,6 +74,9 @@ func (m *Manager) recoverOne(ctx context.Context, b projections.Bottle, dryRun b
 
 func (m *Manager) wouldRecover(ctx context.Context, b projections.Bottle, item *PlanItem) (*PlanItem, error) {
 	if b.Pending != nil {
+		if err := m.foreignClaim(b); err != nil {
+			return nil, err
+		}
 		item.Detail = fmt.Sprintf("the %s that process %d on %s left open", b.Pending.Action, b.Pending.PID, b.Pending.Host)
 		h, err := m.take(ctx, b.ID)
 		if err != nil {
@@ -105,7 +114,7 @@ func stateWords(b projections.Bottle) string {
 	return string(b.State)
 }
 
-// unremoved folds every bottle that is not removed, oldest first.
+// unremoved folds every bottle that is not removed, newest first.
 func (m *Manager) unremoved(ctx context.Context) ([]projections.Bottle, error) {
 	return m.fold(ctx, projections.Query{})
 }

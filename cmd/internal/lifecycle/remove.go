@@ -174,7 +174,8 @@ func (h *hold) drop(clones []string) ([]events.Payload, error) {
 	return out, nil
 }
 
-// forget ends a bottle without asking its engine, which is gone for good.
+// forget ends a bottle without asking its engine, which is gone for good, or
+// the machine that claimed an action on it. Who forgets says so.
 func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error {
 	h, err := m.take(ctx, id)
 	if err != nil {
@@ -183,9 +184,6 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	defer h.release()
 	if h.b, err = m.load(ctx, id); err != nil {
 		return err
-	}
-	if p := h.b.Pending; p != nil && p.MachineID != m.MachineID {
-		return h.settle(ctx) // says who must settle it
 	}
 	if done, err := h.mayRemove(ctx, projections.ForceRemove, r.Confirm); done || err != nil {
 		return about(h.b.Slug, h.b.Backend, err)

@@ -19,10 +19,8 @@ func (h *hold) settle(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	if p.MachineID != h.m.MachineID {
-		return &Problem{Code: CodeBusy, Slug: h.b.Slug, Backend: h.b.Backend,
-			Message: fmt.Sprintf("bottle %s: %s was requested on another machine (%s), which only that machine can settle", h.b.Slug, p.Action, p.Host),
-			Next:    "bot-bottle recover, on " + p.Host}
+	if err := h.m.foreignClaim(h.b); err != nil {
+		return err
 	}
 	h.claim = p.Version
 	h.m.warn(h.b.Slug, fmt.Sprintf("settling the %s that process %d left open", p.Action, p.PID))
@@ -36,6 +34,18 @@ func (h *hold) settle(ctx context.Context) error {
 		return h.settleStart(ctx)
 	}
 	return fmt.Errorf("bottle %s has an open action %q that this program does not know", h.b.Slug, p.Action)
+}
+
+// foreignClaim refuses to judge a claim that was made on another machine: our
+// locks say nothing of who lives there.
+func (m *Manager) foreignClaim(b projections.Bottle) error {
+	p := b.Pending
+	if p == nil || p.MachineID == m.MachineID {
+		return nil
+	}
+	return &Problem{Code: CodeBusy, Slug: b.Slug, Backend: b.Backend,
+		Message: fmt.Sprintf("bottle %s: %s was requested on another machine (%s), which only that machine can settle", b.Slug, p.Action, p.Host),
+		Next:    fmt.Sprintf("bot-bottle recover, on %s; when that is gone for good: bot-bottle rm --forget %s", p.Host, b.Slug)}
 }
 
 // settleRemove removes the exact instance again. That it is gone is believed

@@ -152,6 +152,9 @@ func notThisHome(b projections.Bottle, o backends.Observation) error {
 		Next:    "bot-bottle export --out FILE, then into an empty home: bot-bottle restore --take-over FILE"}
 }
 
+// errOtherEngine says that what answers is no substitute for what was recorded.
+var errOtherEngine = errors.New("this is not the recorded engine")
+
 // sameEngine makes sure that the engine at the recorded address is the one
 // that was recorded. The same socket can be another engine tomorrow.
 func (m *Manager) sameEngine(ctx context.Context, be backends.Backend, b projections.Bottle) error {
@@ -166,7 +169,8 @@ func (m *Manager) sameEngine(ctx context.Context, be backends.Backend, b project
 	}
 	if e.ID != "" && e.ID != b.Instance.EngineID {
 		return &backends.Unavailable{Backend: b.Backend, Endpoint: b.Endpoint,
-			Why:  fmt.Sprintf("this is not the recorded engine: %s answers with id %s, the bottle was made by %s", b.Endpoint, e.ID, b.Instance.EngineID),
+			Err:  errOtherEngine,
+			Why:  fmt.Sprintf("the engine with id %s answers, and the bottle was made by %s", e.ID, b.Instance.EngineID),
 			Hint: "start the engine that made it, or, when that is gone for good: bot-bottle rm --forget " + b.Slug}
 	}
 	return nil
@@ -187,4 +191,14 @@ func (m *Manager) rebooted(b projections.Bottle) bool {
 	return b.StartedBoot != "" && m.BootID != "" && b.StartedOn == m.MachineID && b.StartedBoot != m.BootID
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// longest bounds what is recorded of an engine's words, in bytes.
+const longest = 1000
+
+// oneLine makes a line of an engine's words that can be kept and printed.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return s
+}
