@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
 // What the tests of the pure parts reach for.
@@ -140,4 +142,20 @@ func GlobalFlags() map[string]bool {
 		}
 	}
 	return out
+}
+
+// RenderList prints rows that were read already.
+func RenderList(rows []projections.Row, as string, to io.Writer) {
+	c := &call{env: Env{Stdout: to, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, out: newStdout(to)}
+	c.Output = format(as)
+	list := make([]bottleRow, len(rows))
+	for i, r := range rows {
+		list[i].Row = r
+	}
+	if err := (&listCmd{}).print(c, list, 1); err != nil {
+		panic(err)
+	}
+	if err := c.out.release(); err != nil {
+		panic(err)
+	}
 }

@@ -16,13 +16,13 @@ type bottleRow struct {
 	size  *int64           // bytes; nil: not asked, or not told
 }
 
-func (b bottleRow) item(j *jsonBuf) {
+func (b *bottleRow) item(j *jsonBuf) {
 	j.open("", '{')
 	b.keys(j)
 	j.close('}')
 }
 
-func (b bottleRow) keys(j *jsonBuf) {
+func (b *bottleRow) keys(j *jsonBuf) {
 	observed, kind := "", ""
 	if b.drift != nil {
 		observed, kind = b.drift.Observed, b.drift.Kind
@@ -39,7 +39,7 @@ func (b bottleRow) keys(j *jsonBuf) {
 
 // why is the reason as shown: why it stopped, or the code with which its last
 // start failed.
-func (b bottleRow) why() string {
+func (b *bottleRow) why() string {
 	if b.State == projections.Failed {
 		return orElse(b.Failure, b.Reason)
 	}

@@ -132,35 +132,39 @@ func (l *listCmd) ask(ctx context.Context, c *call, rows []bottleRow) (verdict, 
 
 func (l *listCmd) print(c *call, rows []bottleRow, seq int64) error {
 	now := c.env.Now()
-	columns := []column[bottleRow]{
-		{name: "name", value: func(b bottleRow) string { return b.Slug }},
-		{name: "state", value: bottleRow.stateText},
-		{name: "agent", value: func(b bottleRow) string { return b.Agent }},
-		{name: "backend", value: func(b bottleRow) string { return b.Backend }},
-		{name: "image", value: func(b bottleRow) string { return b.Image }},
-		{name: "created", value: func(b bottleRow) string { return age(b.CreatedAt, now) }},
-		{name: "updated", value: func(b bottleRow) string { return age(b.UpdatedAt, now) }},
-		{name: "observed", wide: !l.Check, value: bottleRow.observedText},
-		{name: "drift", wide: !l.Check, value: bottleRow.driftText},
-		{name: "size", wide: !l.Size, value: bottleRow.sizeText},
-		{name: "protected", wide: true, value: func(b bottleRow) string { return yesNo(b.Protected) }},
-		{name: "labels", wide: true, value: bottleRow.labelsText},
-		{name: "generation", wide: true, value: func(b bottleRow) string { return strconv.Itoa(b.Generation) }},
-		{name: "instance", wide: true, value: func(b bottleRow) string { return b.InstanceName }},
-		{name: "endpoint", wide: true, value: func(b bottleRow) string { return b.Endpoint }},
-		{name: "id", wide: true, value: func(b bottleRow) string { return b.ID }},
+	columns := []column[*bottleRow]{
+		{name: "name", value: func(b *bottleRow) string { return b.Slug }},
+		{name: "state", value: (*bottleRow).stateText},
+		{name: "agent", value: func(b *bottleRow) string { return b.Agent }},
+		{name: "backend", value: func(b *bottleRow) string { return b.Backend }},
+		{name: "image", value: func(b *bottleRow) string { return b.Image }},
+		{name: "created", value: func(b *bottleRow) string { return age(b.CreatedAt, now) }},
+		{name: "updated", value: func(b *bottleRow) string { return age(b.UpdatedAt, now) }},
+		{name: "observed", wide: !l.Check, value: (*bottleRow).observedText},
+		{name: "drift", wide: !l.Check, value: (*bottleRow).driftText},
+		{name: "size", wide: !l.Size, value: (*bottleRow).sizeText},
+		{name: "protected", wide: true, value: func(b *bottleRow) string { return yesNo(b.Protected) }},
+		{name: "labels", wide: true, value: (*bottleRow).labelsText},
+		{name: "generation", wide: true, value: func(b *bottleRow) string { return strconv.Itoa(b.Generation) }},
+		{name: "instance", wide: true, value: func(b *bottleRow) string { return b.InstanceName }},
+		{name: "endpoint", wide: true, value: func(b *bottleRow) string { return b.Endpoint }},
+		{name: "id", wide: true, value: func(b *bottleRow) string { return b.ID }},
 	}
-	return listing[bottleRow]{
-		key: "bottles", items: rows, columns: columns, paint: paintState,
-		name: func(b bottleRow) string { return b.Slug },
-		item: func(j *jsonBuf, b bottleRow) { b.item(j) },
+	items := make([]*bottleRow, len(rows))
+	for i := range rows {
+		items[i] = &rows[i]
+	}
+	return listing[*bottleRow]{
+		key: "bottles", items: items, columns: columns, paint: paintState,
+		name: func(b *bottleRow) string { return b.Slug },
+		item: func(j *jsonBuf, b *bottleRow) { b.item(j) },
 		head: func(j *jsonBuf) { j.num("seq", seq) },
 	}.print(c)
 }
 
 // stateText is the state with what there is to know of it: why it stopped,
 // how it ended, what is under way.
-func (b bottleRow) stateText() string {
+func (b *bottleRow) stateText() string {
 	s := string(b.State)
 	if b.Pending != "" {
 		return s + ", " + b.Pending + " under way"
@@ -183,28 +187,28 @@ func (b bottleRow) stateText() string {
 	return s
 }
 
-func (b bottleRow) observedText() string {
+func (b *bottleRow) observedText() string {
 	if b.drift == nil {
 		return ""
 	}
 	return b.drift.Observed
 }
 
-func (b bottleRow) driftText() string {
+func (b *bottleRow) driftText() string {
 	if b.drift == nil {
 		return ""
 	}
 	return b.drift.Kind
 }
 
-func (b bottleRow) sizeText() string {
+func (b *bottleRow) sizeText() string {
 	if b.size == nil {
 		return ""
 	}
 	return bytesText(*b.size)
 }
 
-func (b bottleRow) labelsText() string {
+func (b *bottleRow) labelsText() string {
 	m, err := b.Labels()
 	if err != nil {
 		return "?"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -146,5 +147,26 @@ func BenchmarkList(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkRender prints 1,000 bottles that were read already.
+func BenchmarkRender(b *testing.B) {
+	rows := make([]projections.Row, 1000)
+	now := time.Now()
+	for i := range rows {
+		code := i % 3
+		rows[i] = projections.Row{ID: fmt.Sprintf("01890a5d-ac96-774b-bcce-%012x", i), Slug: fmt.Sprintf("claude-repository-%d", i), Agent: "claude",
+			Backend: "docker", Endpoint: "unix:///var/run/docker.sock", BackendSource: "detected", InstanceName: fmt.Sprintf("bot-bottle-claude-repository-%d", i),
+			InstanceID: fmt.Sprintf("%064x", i), Generation: 1, State: projections.Stopped, Reason: "crashed", ExitCode: &code,
+			LabelsJSON: `{"team":"blue","ticket":"1234"}`, Image: "registry.example/agents/claude:latest", CreatedAt: now, UpdatedAt: now, Version: 9}
+	}
+	for _, format := range []string{"table", "wide", "json", "name"} {
+		b.Run(format, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				cli.RenderList(rows, format, io.Discard)
+			}
+		})
 	}
 }

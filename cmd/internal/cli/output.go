@@ -139,22 +139,28 @@ func (l listing[T]) rows(c *call, head bool) error {
 			rows, width[i] = append(rows, v), max(width[i], cells(v))
 		}
 	}
+	line := len(cols) + 1
+	for _, w := range width {
+		line += w + 2
+	}
 	colour := l.paint != nil && c.colour()
+	out := make([]byte, 0, line*(len(l.items)+1))
 	for at, cell := range rows {
 		i := at % len(cols)
 		pad := width[i] - cells(cell)
 		if colour && (at >= len(cols) || !head) {
 			cell = l.paint(cols[i].name, cell)
 		}
-		c.out.WriteString(cell)
+		out = append(out, cell...)
 		if i == len(cols)-1 {
-			c.out.WriteByte('\n')
+			out = append(out, '\n')
 			continue
 		}
 		for range pad + 2 {
-			c.out.WriteByte(' ')
+			out = append(out, ' ')
 		}
 	}
+	c.out.give(out)
 	return nil
 }
 

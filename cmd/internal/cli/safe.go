@@ -89,7 +89,10 @@ func dangerous(r rune) bool {
 // enough to line up a table.
 func cells(s string) int {
 	n := 0
-	for _, r := range s {
+	for n < len(s) && s[n] < utf8.RuneSelf {
+		n++
+	}
+	for _, r := range s[n:] {
 		switch {
 		case r < 0x300:
 			n++

@@ -36,7 +36,7 @@ func (s *showCmd) run(ctx context.Context, c *call) error {
 func (c *call) showJSON(b projections.Bottle) {
 	j := newDocument()
 	j.open("bottle", '{')
-	bottleRow{Row: projections.RowOf(b)}.keys(j)
+	(&bottleRow{Row: projections.RowOf(b)}).keys(j)
 	c.showKeys(j, b)
 	j.close('}')
 	c.document(j)
@@ -58,7 +58,7 @@ func (c *call) showKeys(j *jsonBuf, b projections.Bottle) {
 
 // showText writes the same for a person: what is not known is left out.
 func (c *call) showText(b projections.Bottle) {
-	row := bottleRow{Row: projections.RowOf(b)}
+	row := &bottleRow{Row: projections.RowOf(b)}
 	now := c.env.Now()
 	line := func(key, value string) {
 		if value != "" {
