@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -16,7 +17,20 @@ import (
 
 // slow takes a while to end when it is asked to, as agents do that save their
 // work first.
-var slow = []string{"sh", "-c", "trap 'sleep 0.6; exit 0' TERM; while :; do sleep 0.05; done"}
+var slow = []string{"sh", "-c", "trap 'sleep 0.6; exit 0' TERM; echo ready; while :; do sleep 0.05; done"}
+
+// until waits until the agent has printed a word.
+func (w *world) until(id, word string) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		var out bytes.Buffer
+		must(w.t, w.Logs(context.Background(), id, lifecycle.LogsRequest{LogOptions: backends.LogOptions{Tail: -1}, Stdout: &out, Stderr: &out}))
+		if strings.Contains(out.String(), word) {
+			return
+		}
+	}
+	w.t.Fatalf("the agent never said %q", word)
+}
 
 // A stop that is cut off goes on in the engine. That the agent ended is then
 // the user's doing, and not its own, whatever the engine said in between.
@@ -36,6 +50,7 @@ func TestStopThatIsCutOffIsTheUsers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			id := w.start(request("made", slow...)).ID
+			w.until(id, "ready") // before its trap stands, TERM would end it at once
 			w.faults(fake.Faults{Faults: []fake.Fault{{Point: "stop:signalled", Hang: true, Times: 1}}})
 			err := w.Stop(cut(w), id, lifecycle.StopRequest{Grace: 10 * time.Millisecond})
 			if err == nil {
