@@ -87,13 +87,16 @@ func TestExitCodeIsToldWhenSomebodyElseHolds(t *testing.T) {
 	w := newWorld(t)
 	other := openWorld(t, w.Home, w.engine)
 	release := func() {}
-	time.AfterFunc(400*time.Millisecond, func() {
+	held := make(chan struct{})
+	go other.whenItRuns(func(id string) {
+		defer close(held)
 		var err error
-		if release, err = other.Hold(context.Background(), other.all()[0].ID); err != nil {
+		if release, err = other.Hold(context.Background(), id); err != nil {
 			t.Error(err)
 		}
 	})
-	o, _, err := w.foreground(request("one", "sh", "-c", "sleep 0.8; exit 7"), t.Context())
+	o, _, err := w.foreground(request("one", "sh", "-c", "sleep 2; exit 7"), t.Context())
+	<-held
 	release()
 	must(t, err)
 	if o.ExitCode == nil || *o.ExitCode != 7 {
@@ -104,16 +107,26 @@ func TestExitCodeIsToldWhenSomebodyElseHolds(t *testing.T) {
 	must(t, w.consistent())
 }
 
+// whenItRuns calls f once the only bottle runs and nobody acts on it.
+func (w *world) whenItRuns(f func(id string)) {
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		if all := w.all(); len(all) == 1 && all[0].State == projections.Running && all[0].Pending == nil {
+			f(all[0].ID)
+			return
+		}
+	}
+}
+
 // Everybody who watches learns the code, also of a bottle that one of them
 // removes for --rm.
 func TestEverybodyWhoWatchesLearnsTheCode(t *testing.T) {
 	w := newWorld(t)
 	other := openWorld(t, w.Home, w.engine)
-	r := request("one", "sh", "-c", "sleep 0.8")
+	r := request("one", "sh", "-c", "sleep 2")
 	r.Rm = true
 	seen := make(chan error, 1)
-	time.AfterFunc(400*time.Millisecond, func() {
-		o, err := other.Attach(context.Background(), other.all()[0].ID, lifecycle.Foreground{})
+	go other.whenItRuns(func(id string) {
+		o, err := other.Attach(context.Background(), id, lifecycle.Foreground{})
 		if err == nil && (o.ExitCode == nil || *o.ExitCode != 0) {
 			err = errors.New("the watcher was told no code")
 		}
