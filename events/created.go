@@ -1,5 +1,7 @@
 package events
 
+import "encoding/json"
+
 // BottleCreated is the first event of every bottle: all that resume needs to
 // find it again, whatever the environment says by then.
 type BottleCreated struct {
@@ -14,7 +16,32 @@ type BottleCreated struct {
 	OldHome        string `json:"old_home,omitempty"`        // adopt --from-home: whose labels the instance carries
 	OldBottle      string `json:"old_bottle,omitempty"`      // adopt: the bottle id in the instance's labels
 	Spec           Spec   `json:"spec"`                      //
-	Private        `json:"-"`
+	// Imported is what the record of an imported bottle says, as it stands
+	// there: see [Private] for the rest of it.
+	Imported *Imported `json:"imported,omitempty"`
+	Private  `json:"-"`
+}
+
+// FallbackBackend is the BackendSource of an imported bottle whose record
+// names no backend, and ImportedBackend of one whose record does.
+const (
+	FallbackBackend = "fallback"
+	ImportedBackend = "import"
+)
+
+// Imported is a record of upstream's, state/<identity>/metadata.json, as far
+// as it may be kept for ever. Texts are as written, "" where there is none.
+type Imported struct {
+	// Identity names the record: no identity is imported twice.
+	Identity       string   `json:"identity"`
+	AgentName      string   `json:"agent_name,omitempty"`
+	CopyCwd        bool     `json:"copy_cwd,omitempty"`
+	StartedAt      string   `json:"started_at,omitempty"`
+	ComposeProject string   `json:"compose_project,omitempty"`
+	Backend        string   `json:"backend,omitempty"` // "": BackendSource is fallback
+	Label          string   `json:"label,omitempty"`
+	Color          string   `json:"color,omitempty"`
+	BottleNames    []string `json:"bottle_names,omitempty"`
 }
 
 // Spec is what was asked for and may be kept for ever.
@@ -50,6 +77,10 @@ type Private struct {
 	Env        []EnvVar  `json:"env,omitempty"`         //
 	Workspace  Workspace `json:"workspace"`             //
 	Mounts     []Mount   `json:"mounts,omitempty"`      // without the workspace
+	// ImportedFrom is the path of an imported record; ImportedUnknown are the
+	// fields of it that this program gives no meaning, as they stood there.
+	ImportedFrom    string                     `json:"imported_from,omitempty"`
+	ImportedUnknown map[string]json.RawMessage `json:"imported_unknown,omitempty"`
 }
 
 // EnvVar is a variable given to the agent. Its value is recorded only for the

@@ -169,7 +169,8 @@ const (
 	ReasonEngine      = "engine"   // stopped behind our back: engine restart, reboot, somebody else
 	ReasonRecovery    = "recovery" // settled after a crash of ours
 	ReasonTimeout     = "timeout"
-	ReasonAdopted     = "adopted" // taken into the log while it did not run
+	ReasonAdopted     = "adopted"  // taken into the log while it did not run
+	ReasonImported    = "imported" // as adopted, from a record of upstream's
 )
 
 // Values of ActionRequested.Action and ActionFailed.Action.

@@ -93,18 +93,24 @@ func (v *View) StreamAfter(ctx context.Context, id string, version int64) ([]Eve
 	return out, nil
 }
 
-// view runs f in a transaction that reads, on a connection of a pool.
-func view(ctx context.Context, db *sql.DB, path string, f func(v *View) error) (err error) {
+// view is viewOn, on a connection of a pool.
+func view(ctx context.Context, db *sql.DB, path string, f func(v *View) error) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return explain(path, fmt.Errorf("open the log: %w", err))
 	}
+	return with(viewOn(ctx, conn, path, nil, f), conn.Close())
+}
+
+// viewOn runs f in a transaction that reads. stream is selectStream, where it
+// was prepared.
+func viewOn(ctx context.Context, conn *sql.Conn, path string, stream *sql.Stmt, f func(v *View) error) (err error) {
 	ctx = detached(ctx)
-	v := &View{conn: conn, path: path}
+	v := &View{conn: conn, path: path, stream: stream}
 	defer func() {
 		v.over = true
 		_, end := conn.ExecContext(ctx, "COMMIT") // nothing was written: it only ends
-		err = explain(path, with(err, with(end, conn.Close())))
+		err = explain(path, with(err, end))
 	}()
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
