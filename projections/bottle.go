@@ -56,7 +56,8 @@ type Bottle struct {
 	BackendSource          string
 	InstanceName           string
 	IdempotencyKey         string
-	OldHome, OldBottle     string // adopt: the labels that the instance carries instead of ours
+	OldHome, OldBottle     string           // adopt: the labels that the instance carries instead of ours
+	Imported               *events.Imported // what the record of an imported one says
 	State                  State
 	Pending                *Claim
 	Failure                *Failure

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -171,10 +172,11 @@ func TestLoadedBottleIsTheCallersOwn(t *testing.T) {
 func fullBottle() []events.Payload {
 	code := 3
 	return []events.Payload{
-		&events.BottleCreated{Slug: "a", InstanceName: "a",
+		&events.BottleCreated{Slug: "a", InstanceName: "a", Imported: &events.Imported{Identity: "A", BottleNames: []string{"b"}},
 			Spec: events.Spec{Ports: []events.Port{{HostPort: 1}}, Labels: map[string]string{"k": "v"}},
 			Private: events.Private{Argv: []string{"a"}, ResumeArgv: []string{"b"},
-				Env: []events.EnvVar{{Name: "A"}}, Mounts: []events.Mount{{Source: "/m"}}}},
+				Env: []events.EnvVar{{Name: "A"}}, Mounts: []events.Mount{{Source: "/m"}},
+				ImportedUnknown: map[string]json.RawMessage{"u": json.RawMessage("1")}}},
 		&events.InstanceCreated{Generation: 1, InstanceName: "a", InstanceID: "i"},
 		&events.ResourceCreated{Kind: "network", Ref: "n"},
 		&events.BottleRemoved{LeftBehind: []string{"x"}},
@@ -210,6 +212,9 @@ func scribble(v reflect.Value) (n int) {
 			panic("empty " + v.Type().String())
 		}
 		for _, k := range v.MapKeys() {
+			if v.Type().Elem().Kind() == reflect.Slice {
+				n += scribble(v.MapIndex(k)) // what the map's copy shares
+			}
 			v.SetMapIndex(k, reflect.ValueOf("scribbled").Convert(v.Type().Elem()))
 			n++
 		}
@@ -220,6 +225,8 @@ func scribble(v reflect.Value) (n int) {
 		v.SetBool(!v.Bool())
 	case reflect.Float64:
 		v.SetFloat(-1)
+	case reflect.Uint8:
+		v.SetUint(99)
 	default:
 		v.SetInt(-99)
 	}

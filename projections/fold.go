@@ -90,7 +90,7 @@ func (b *Bottle) create(e events.Event, p *events.BottleCreated) {
 		ID: e.Stream, Slug: p.Slug, Agent: p.Agent, Source: p.Source,
 		Backend: p.Backend, Endpoint: p.Endpoint, BackendSource: p.BackendSource,
 		InstanceName: p.InstanceName, IdempotencyKey: p.IdempotencyKey,
-		OldHome: p.OldHome, OldBottle: p.OldBottle,
+		OldHome: p.OldHome, OldBottle: p.OldBottle, Imported: p.Imported,
 		State: Created, Spec: p.Spec, Protected: p.Spec.Protected,
 		CreatedSeq: e.Seq, CreatedAt: e.Time,
 	}

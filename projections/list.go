@@ -18,6 +18,10 @@ type Query struct {
 	Labels    map[string]string // each of them with this value
 	HasLabels []string          // each of them with any value
 	IDs       []string          // whole ids; removed ones too
+
+	// Columns are those of the table "bottles" that are wanted, nil for all:
+	// the others stay empty. Half of a long list's time is their reading.
+	Columns []string
 }
 
 // removedToo says whether removed bottles can be among those selected.
@@ -74,14 +78,28 @@ func List(ctx context.Context, q Queryer, query Query) ([]Row, error) {
 	if !query.removedToo() {
 		where = ` WHERE state <> 'removed'`
 	}
-	out, err := list(ctx, q, query, joined, where)
+	wanted := query.wanted()
+	out, err := list(ctx, q, query, joined(wanted), where)
 	if errors.Is(err, errSeparator) {
-		out, err = list(ctx, q, query, plain, where)
+		out, err = list(ctx, q, query, plain(wanted), where)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list bottles: %w", explain(ctx, q, err))
 	}
 	return out, nil
+}
+
+// wanted are the columns to read, by their place: those asked for and those by
+// which the query selects.
+func (q Query) wanted() []int {
+	var at []int
+	for i, c := range columns {
+		if len(q.Columns) == 0 || slices.Contains(q.Columns, c) || c == "state" || c == "id" && len(q.IDs) > 0 ||
+			c == "backend" && len(q.Backends) > 0 || c == "labels" && len(q.Labels)+len(q.HasLabels) > 0 {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // A row is read as one text, its columns joined by a separator: a list of
@@ -99,21 +117,43 @@ type reading struct {
 	fields  func(*sql.Rows, []string) error
 }
 
-var (
-	joined = reading{`concat_ws(char(31), ` + strings.Join(nullsAsEmpty(), ", ") + `)`, scanJoined}
-	plain  = reading{strings.Join(nullsAsEmpty(), ", "), scanPlain}
-)
+func joined(wanted []int) reading {
+	return reading{`concat_ws(char(31), ` + nullsAsEmpty(wanted) + `)`, func(rows *sql.Rows, fields []string) error {
+		var all string
+		if err := rows.Scan(&all); err != nil {
+			return err
+		}
+		for n, i := range wanted {
+			var more bool
+			if fields[i], all, more = strings.Cut(all, separator); more == (n == len(wanted)-1) {
+				return errSeparator
+			}
+		}
+		return nil
+	}}
+}
 
-// nullsAsEmpty selects every column, NULL as "": concat_ws leaves NULL out.
-func nullsAsEmpty() []string {
+func plain(wanted []int) reading {
+	return reading{nullsAsEmpty(wanted), func(rows *sql.Rows, fields []string) error {
+		dest := make([]any, len(wanted))
+		for n, i := range wanted {
+			dest[n] = &fields[i]
+		}
+		return rows.Scan(dest...)
+	}}
+}
+
+// nullsAsEmpty selects columns, NULL as "": concat_ws leaves NULL out.
+func nullsAsEmpty(wanted []int) string {
 	var out []string
-	for _, c := range columns {
+	for _, i := range wanted {
+		c := columns[i]
 		if slices.Contains(nullable, c) {
 			c = "ifnull(" + c + ", '')"
 		}
 		out = append(out, c)
 	}
-	return out
+	return strings.Join(out, ", ")
 }
 
 func list(ctx context.Context, q Queryer, query Query, way reading, where string) ([]Row, error) {
@@ -124,6 +164,11 @@ func list(ctx context.Context, q Queryer, query Query, way reading, where string
 	defer rows.Close()
 	out := []Row{}
 	fields := make([]string, len(columns))
+	for i, c := range columns {
+		if slices.Contains(numeric, c) {
+			fields[i] = "0" // where it is not read
+		}
+	}
 	for rows.Next() {
 		if err := way.fields(rows, fields); err != nil {
 			return nil, err
@@ -144,26 +189,4 @@ func list(ctx context.Context, q Queryer, query Query, way reading, where string
 		}
 	}
 	return out, rows.Err()
-}
-
-func scanJoined(rows *sql.Rows, fields []string) error {
-	var all string
-	if err := rows.Scan(&all); err != nil {
-		return err
-	}
-	for i := range fields {
-		var more bool
-		if fields[i], all, more = strings.Cut(all, separator); more == (i == len(fields)-1) {
-			return errSeparator
-		}
-	}
-	return nil
-}
-
-func scanPlain(rows *sql.Rows, fields []string) error {
-	dest := make([]any, len(fields))
-	for i := range fields {
-		dest[i] = &fields[i]
-	}
-	return rows.Scan(dest...)
 }

@@ -43,6 +43,19 @@ func TestListIsTheFoldsList(t *testing.T) {
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("%+v\nlists  %+v\nfolded %+v", q, got, want)
 				}
+				some := q
+				some.Columns = []string{"slug", "exit_code", "observed", "version", "updated_at"}
+				few, err := projections.List(ctx, v, some)
+				if err != nil || len(few) != len(want) {
+					t.Fatalf("%+v lists %d of %d, %v", some, len(few), len(want), err)
+				}
+				for i, r := range few {
+					w := projections.Row{Slug: want[i].Slug, State: want[i].State, ExitCode: want[i].ExitCode, Observed: want[i].Observed,
+						Version: want[i].Version, UpdatedAt: want[i].UpdatedAt, ID: r.ID, Backend: r.Backend, LabelsJSON: r.LabelsJSON} // these by the query
+					if !reflect.DeepEqual(r, w) {
+						t.Fatalf("%+v\nlists  %+v\nwanted %+v", some, r, w)
+					}
+				}
 				for _, word := range drawWords(t, all) {
 					for _, exact := range []bool{false, true} {
 						got, gotErr := projections.Lookup(ctx, v, word, exact)

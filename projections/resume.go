@@ -17,8 +17,9 @@ type Comeback struct {
 }
 
 // Comeback works out what resume would do. For a bottle that runs it says
-// what would come back after a stop.
-func (b *Bottle) Comeback() Comeback {
+// what would come back after a stop. keepsEnv says whether its engine keeps
+// the values of variables, which only the backend's kind knows.
+func (b *Bottle) Comeback(keepsEnv bool) Comeback {
 	var c Comeback
 	switch b.State {
 	case Removed:
@@ -26,7 +27,9 @@ func (b *Bottle) Comeback() Comeback {
 		c.Next = b.command("")
 		return c
 	case Running:
-		c.Next = b.command(Attach)
+		if c.Next = b.command(Attach); b.AgentByExec() {
+			c.Next = b.ExecLine()
+		}
 	default:
 		c.Next = b.command(Resume)
 	}
@@ -34,16 +37,38 @@ func (b *Bottle) Comeback() Comeback {
 	if b.State == Lost {
 		c.Next = b.command(NewInstance)
 	}
+	if b.neverFound() {
+		c.loses("everything but this record: it was imported without an instance, and names no image to make one from")
+		c.Next = b.command(Remove)
+		return c
+	}
 	if anew {
 		c.anew(b)
 	} else {
 		c.brings("the same instance, %s, with all that was written in it", b.InstanceName)
-		if len(b.env()) > 0 {
+		if len(b.env()) > 0 && keepsEnv {
 			c.brings("the values of its environment variables, which the engine keeps")
 		}
 	}
+	if anew || !keepsEnv {
+		c.values(b)
+	}
 	c.outside(b)
+	c.agent(b, anew)
+	c.loses("what ran: processes, their memory, the terminal's screen")
+	return c
+}
+
+// agent says what runs when the instance does.
+func (c *Comeback) agent(b *Bottle, anew bool) {
 	switch p := b.Private; {
+	case b.AgentByExec() && !anew:
+		c.loses("the agent: it ran by exec and is not started; its words are in no record: %s", b.ExecLine())
+	case b.Imported != nil && anew:
+		c.loses("the agent: its words are in no record, so a new instance needs them")
+		c.Next += " -- ARGV…"
+	case b.Imported != nil:
+		c.brings("the agent, started by the words that its instance was made with")
 	case p == nil:
 		c.brings("the command it was made with, whose words were redacted")
 	case len(p.ResumeArgv) > 0:
@@ -53,8 +78,6 @@ func (b *Bottle) Comeback() Comeback {
 	default:
 		c.brings("the agent, started by the image's own command again")
 	}
-	c.loses("what ran: processes, their memory, the terminal's screen")
-	return c
 }
 
 func (c *Comeback) brings(format string, a ...any) {
@@ -73,6 +96,10 @@ func (c *Comeback) anew(b *Bottle) {
 		c.loses("what was written in the old instance outside of its workspace and mounts")
 	}
 	c.brings("a new instance from image %s", image)
+}
+
+// values says which variables come back where no engine keeps them.
+func (c *Comeback) values(b *Bottle) {
 	var recall, gone []string
 	for _, v := range b.env() {
 		switch v.Source {
@@ -87,7 +114,9 @@ func (c *Comeback) anew(b *Bottle) {
 	}
 	if len(gone) > 0 {
 		c.loses("values given as -e NAME=VALUE, to be given again: %s", strings.Join(gone, ", "))
-		c.Next += " -e " + strings.Join(gone, " -e ")
+		if b.State != Running {
+			c.Next += " -e " + strings.Join(gone, " -e ")
+		}
 	}
 }
 
@@ -124,5 +153,5 @@ func (b *Bottle) env() []events.EnvVar {
 func (b *Bottle) LosesAnew() []string {
 	lost := *b
 	lost.State = Lost
-	return lost.Comeback().Loses
+	return lost.Comeback(true).Loses
 }

@@ -94,6 +94,9 @@ var columns = []string{
 // nullable are the columns that hold NULL where nothing is known.
 var nullable = []string{"instance_id", "pending", "reason", "failure", "exit_code", "observed", "idempotency_key", "started_at"}
 
+// numeric are those that always hold a number.
+var numeric = []string{"created_seq", "generation", "protected", "version", "seq"}
+
 // values is what the columns hold: int64, string or nil for unknown.
 func (r Row) values() []any {
 	text := func(s string) any {

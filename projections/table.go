@@ -91,7 +91,14 @@ func (b *Bottle) Can(a Action) (done bool, err error) {
 		return false, &Refusal{Slug: b.Slug, Action: a, State: b.State, Kind: "protected",
 			Reason: "is protected", Next: "bot-bottle unprotect " + b.Slug}
 	}
+	if a == NewInstance && b.neverFound() && b.State != Removed {
+		return false, &Refusal{Slug: b.Slug, Action: a, State: b.State, Kind: "wrong_state", Next: b.command(Remove),
+			Reason: "was imported without an instance, and its record names no image to make one from"}
+	}
 	cell := Table[b.State][a]
+	if cell.Next == NewInstance && b.neverFound() {
+		cell.Next = Remove
+	}
 	switch cell.Verdict {
 	case Allow:
 		return false, nil

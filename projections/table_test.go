@@ -117,7 +117,7 @@ func TestHintsWork(t *testing.T) {
 func TestComebackNamesWhatWorks(t *testing.T) {
 	for _, s := range projections.States {
 		b := bottleIn(t, s)
-		c := b.Comeback()
+		c := b.Comeback(true)
 		if s == projections.Removed {
 			if c.Next != "bot-bottle history "+b.ID || len(c.BringsBack) > 0 {
 				t.Errorf("%s: %+v", s, c)
