@@ -10,16 +10,6 @@ import (
 	"time"
 )
 
-// Labels that every instance carries, and every other object we make in an
-// engine (LabelHome and LabelKind at least).
-const (
-	LabelHome       = "bot-bottle.home"       // id of the home that made it
-	LabelBottle     = "bot-bottle.bottle"     // id of the bottle
-	LabelGeneration = "bot-bottle.generation" // decimal
-	LabelNonce      = "bot-bottle.nonce"      // random, written in the claim before Create
-	LabelSlug       = "bot-bottle.slug"       // as of creation; for people, never for decisions
-)
-
 // Backend drives one engine: one endpoint of one kind. All methods bound
 // themselves by ctx only. Errors are wrapped in the types of errors.go.
 // Every method that names an instance by [Ref] first makes sure that it is
@@ -39,11 +29,15 @@ type Backend interface {
 	// error. A namesake that is not is [ErrNotOurs].
 	Create(ctx context.Context, spec InstanceSpec) (Instance, error)
 
-	// Start runs the instance's main process. Running already: nil.
-	Start(ctx context.Context, ref Ref) error
+	// Start runs the instance's main process. Running already: nil. env holds
+	// K=V for every variable of the bottle, at each start. A kind that keeps
+	// the values of Create ([Kind.KeepsEnv]) ignores it; the others run with
+	// exactly these and leave them in no argv, log, error or record.
+	Start(ctx context.Context, ref Ref, env []string) error
 
 	// Stop ends it: the stop signal, then after grace the hard end; grace 0
-	// is the hard end at once. It waits for the end. Not running or gone: nil.
+	// is the hard end at once. It waits for the end, and frees what lingers
+	// ([Observation.Lingers]). Not running or gone: nil.
 	Stop(ctx context.Context, ref Ref, grace time.Duration) error
 
 	// Remove deletes the instance and what only it uses in the engine (its
@@ -52,7 +46,8 @@ type Backend interface {
 	Remove(ctx context.Context, ref Ref) error
 
 	// Inspect says what the engine sees. Missing is [Gone], not an error;
-	// another instance in its place is [Replaced].
+	// another instance in its place is [Replaced], and described as far as the
+	// engine tells: its own name, id and labels.
 	Inspect(ctx context.Context, ref Ref) (Observation, error)
 
 	// Find looks an instance up by name and nonce, for a creation whose
@@ -124,6 +119,13 @@ type Kind struct {
 	// Supports says which parts of a spec the kind cannot enforce: the names
 	// of the flags to refuse, none when all is well.
 	Supports func(spec InstanceSpec) (refused []string)
+	// KeepsEnv says that an instance keeps the values of the variables that it
+	// was created with, in the engine's own record. Where it is false nothing
+	// keeps them, and who starts an instance must have them again.
+	KeepsEnv bool
+	// StartTime is what a Start that goes well may take beside the time for an
+	// engine's answer: a machine has to boot first.
+	StartTime time.Duration
 }
 
 // Engine is what a probe found.
@@ -138,7 +140,11 @@ type Engine struct {
 }
 
 // Gap is something that an engine cannot do here, and how to mend it.
-type Gap struct{ ID, Detail, Fix string }
+type Gap struct {
+	ID, Detail string
+	Fix        string // a command or a step; "" when none is known
+	Blocks     bool   // no instance can run until it is mended
+}
 
 // Pull says when ResolveImage asks a registry.
 type Pull string
@@ -167,12 +173,6 @@ type Image struct {
 	Runs bool
 }
 
-// Labels name an instance's owner.
-type Labels struct {
-	Home, Bottle, Nonce string
-	Generation          int
-}
-
 // Ref names one exact instance.
 type Ref struct {
 	Name string
@@ -190,7 +190,7 @@ type InstanceSpec struct {
 	Labels   Labels
 	Image    Image
 	Argv     []string // replaces ENTRYPOINT and CMD; empty: the image's own
-	Env      []string // K=V; values appear in no argv, log or error
+	Env      []string // K=V; values appear in no argv, log or error. Kept or not: see Kind.KeepsEnv
 	Workdir  string
 	User     string // uid[:gid] or name; "" the image's own
 	Home     string // value for HOME when the user has no entry in the image; "" leave
@@ -229,4 +229,8 @@ type Instance struct {
 	Runtime  string // OCI runtime the engine chose, where it tells
 	EngineID string
 	Version  string // of the engine
+	// Session says how its main process is attached to, for as long as the
+	// instance lives: "engine", by what the engine has for that, which "" means
+	// as well, or "holder/N", by version N of the protocol of package guest.
+	Session string
 }

@@ -27,6 +27,9 @@ type Unavailable struct {
 	Why      string // one line
 	Hint     string // a command or a step that helps; "" when none is known
 	Err      error
+	// Over says that nothing of what was asked is still under way or to come:
+	// it was refused, and its traces are gone. Without it nobody knows.
+	Over bool
 }
 
 func (u *Unavailable) Error() string {

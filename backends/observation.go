@@ -25,6 +25,10 @@ type Observation struct {
 	Status    Status
 	ExitCode  *int // of the last run, when it has ended
 	OOMKilled bool
+	// Lingers says that the main process has ended (or never was) while the
+	// engine still holds something running for it, such as a virtual machine,
+	// that Stop frees.
+	Lingers   bool
 	Detail    string // the engine's words on a failed start, free of values
 	StartedAt time.Time
 	EndedAt   time.Time
@@ -43,6 +47,7 @@ type Observation struct {
 	Memory  int64
 	Pids    int64
 	Runtime string
+	Session string // as of [Instance]
 }
 
 // PathStat describes a file inside an instance.
@@ -55,6 +60,10 @@ type PathStat struct {
 
 // Leftover is something besides instances that the home owns in an engine.
 type Leftover struct {
-	Kind string // network or volume
+	Kind string // network, volume or LeftoverImage
 	Ref  string // the engine's name for it
 }
+
+// LeftoverImage is the kind of an image that a check made for itself
+// ([DeepProber]): no bottle uses it.
+const LeftoverImage = "image"

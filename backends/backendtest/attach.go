@@ -30,7 +30,7 @@ var attachPoints = []point{
 	{"attach/before_start_misses_nothing", need(Attach), func(r *rig) {
 		ref := r.create(r.plain("seq 1 5000; echo oops >&2; exit 3"))
 		c := r.attach(ref, backends.AttachOptions{})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		c.ends(backends.Ended)
 		var want strings.Builder
 		for i := range 5000 {
@@ -47,7 +47,7 @@ var attachPoints = []point{
 	{"attach/before_start_by_another_process", need(Attach), func(r *rig) {
 		ref := r.create(r.plain("echo hello"))
 		c := r.attach(ref, backends.AttachOptions{})
-		r.must(r.open().Start(r.ctx(), ref), "Start by another handle")
+		r.must(r.open().Start(r.ctx(), ref, nil), "Start by another handle")
 		c.ends(backends.Ended)
 		if got := c.out.String(); got != "hello\n" {
 			r.Errorf("got %q", got)
@@ -55,10 +55,10 @@ var attachPoints = []point{
 	}},
 	{"attach/before_a_second_start", need(Attach), func(r *rig) {
 		ref := r.create(r.plain("echo hello"))
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.wait(ref)
 		c := r.attach(ref, backends.AttachOptions{})
-		r.must(r.b.Start(r.ctx(), ref), "Start again")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start again")
 		c.ends(backends.Ended)
 		if got := c.out.String(); got != "hello\n" {
 			r.Errorf("got %q: the output of another run, or none", got)
@@ -76,7 +76,7 @@ var attachPoints = []point{
 	{"attach/the_end_of_stdin_reaches_it", need(Attach), func(r *rig) {
 		ref := r.create(r.plain("cat; echo end; exit 4"))
 		c := r.attach(ref, backends.AttachOptions{})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		c.types("all of it\n")
 		c.in.Close()
 		c.ends(backends.Ended)
@@ -88,7 +88,7 @@ var attachPoints = []point{
 	{"attach/terminal", need(Attach, TTY), func(r *rig) {
 		ref := r.create(r.tty(`test -t 0 && test -t 1 && echo terminal; ` + agent))
 		c := r.attach(ref, backends.AttachOptions{TTY: true})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		c.sees("terminal\r\n")
 		c.types("hello\n")
 		c.sees("heard <hello>")
@@ -96,10 +96,19 @@ var attachPoints = []point{
 		c.ends(backends.Ended)
 		r.code(r.wait(ref), 5)
 	}},
+	{"attach/who_types_no_more_still_sees", need(Attach, TTY), func(r *rig) {
+		ref := r.runningSpec(r.tty(`i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done`))
+		c := r.attach(ref, backends.AttachOptions{Started: true, TTY: true})
+		c.sees("line ")
+		c.in.Close()
+		n := len(c.out.String())
+		c.r.eventually("more is seen", func() bool { return strings.Count(c.out.String()[n:], "line ") > 5 })
+		c.cancel()
+	}},
 	{"attach/size_at_once_and_on_change", need(Attach, TTY), func(r *rig) {
 		ref := r.create(r.tty(`while :; do stty size; sleep 0.1; done`))
 		c := r.attach(ref, backends.AttachOptions{TTY: true})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		c.sees("24 80")
 		select {
 		case c.resize <- backends.Size{Rows: 50, Cols: 132}:
@@ -159,7 +168,7 @@ var attachPoints = []point{
 	{"attach/read_only_never_resizes", need(Attach, TTY), func(r *rig) {
 		ref := r.create(r.tty(`while :; do stty size; sleep 0.1; done`))
 		writer := r.attach(ref, backends.AttachOptions{TTY: true})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		writer.sees("24 80")
 		reader := r.attach(ref, backends.AttachOptions{TTY: true, ReadOnly: true, Started: true})
 		select {
@@ -190,7 +199,7 @@ var attachPoints = []point{
 	}},
 	{"attach/not_running", need(Attach), func(r *rig) {
 		ref := r.create(r.plain("echo hello"))
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.wait(ref)
 		r.prompt("Attach to what ended", func() {
 			_, err := r.b.Attach(r.ctx(), ref, backends.AttachOptions{Started: true}, backends.Streams{Out: io.Discard, Err: io.Discard}, func() {})

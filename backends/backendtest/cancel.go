@@ -48,7 +48,7 @@ var cancelPoints = []point{
 			ref := r.create(r.spec(idle()...))
 			ctx, cancel := context.WithTimeout(r.ctx(), rand.N(100*time.Millisecond))
 			var err error
-			r.prompt("Start", func() { err = r.b.Start(ctx, ref) })
+			r.prompt("Start", func() { err = r.b.Start(ctx, ref, nil) })
 			cancel()
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				r.Errorf("Start: %v, want nil or the end of its context", err)
@@ -57,7 +57,7 @@ var cancelPoints = []point{
 			if o.Status != backends.StatusRunning && o.Status != backends.StatusCreated && o.Status != backends.StatusStopped {
 				r.Errorf("after a cut start Inspect says %s", o.Status)
 			}
-			r.must(r.b.Start(r.ctx(), ref), "Start again")
+			r.must(r.b.Start(r.ctx(), ref, nil), "Start again")
 			r.status(ref, backends.StatusRunning)
 		}
 	}},

@@ -146,7 +146,7 @@ var copyPoints = []point{
 		if got := r.copyOut(ref, "/put"); got["put"].body != "before it ran\n" {
 			r.Errorf("got %+v", got)
 		}
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.printed(ref, "before it ran\n")
 	}},
 	{"copy/through_a_mount", need(Mounts), func(r *rig) {

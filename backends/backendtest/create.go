@@ -25,11 +25,14 @@ var createPoints = []point{
 		if o.ExitCode != nil || !o.StartedAt.IsZero() || !o.EndedAt.IsZero() {
 			r.Errorf("it never ran, but: %+v", o)
 		}
+		if again, err := r.open().Create(r.ctx(), s); err != nil || inst.Session != o.Session || inst.Session != again.Session {
+			r.Errorf("attached to by %q, seen by %q, again by %q, %v", inst.Session, o.Session, again.Session, err)
+		}
 	}},
 	{"create/again_is_the_same", nil, func(r *rig) {
 		s := r.spec(idle()...)
 		ref := r.create(s)
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		again, err := r.open().Create(r.ctx(), s)
 		r.must(err, "Create again")
 		if again.ID != ref.ID {
@@ -60,7 +63,7 @@ var createPoints = []point{
 		r.is(err, backends.ErrImageNotFound, "Create")
 		r.nothing(s)
 	}},
-	{"create/missing_mount_source_is_refused", need(Mounts), func(r *rig) {
+	{"create/missing_mount_source_is_refused", need(Mounts, MountSources), func(r *rig) {
 		s := r.spec(idle()...)
 		s.Mounts = []backends.Mount{{Source: filepath.Join(r.TempDir(), "none"), Target: "/mnt/x"}}
 		_, err := r.b.Create(r.ctx(), s)
@@ -108,7 +111,7 @@ var createPoints = []point{
 			r.Skip("the harness's image has no command of its own")
 		}
 		ref := r.create(r.spec())
-		r.must(r.b.Start(r.ctx(), ref), "Start of an image's own command")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start of an image's own command")
 	}},
 	{"create/nothing_to_run_is_refused", nil, func(r *rig) {
 		if r.h.NoEntry == "" {
@@ -139,7 +142,7 @@ func (r *rig) namesakeWith(change func(*backends.Labels)) {
 	s := r.spec(idle()...)
 	l := s.Labels
 	change(&l)
-	r.stranger(s, labelsOf(l, s.Slug))
+	r.stranger(s, l.Pairs(s.Slug))
 }
 
 func (r *rig) stranger(s backends.InstanceSpec, labels map[string]string) {

@@ -20,7 +20,7 @@ func (r *rig) everyCall(b backends.Backend, ref backends.Ref, spec backends.Inst
 			return err
 		},
 		"Create":  func(ctx context.Context) error { _, err := b.Create(ctx, spec); return err },
-		"Start":   func(ctx context.Context) error { return b.Start(ctx, ref) },
+		"Start":   func(ctx context.Context) error { return b.Start(ctx, ref, nil) },
 		"Stop":    func(ctx context.Context) error { return b.Stop(ctx, ref, time.Minute) },
 		"Remove":  func(ctx context.Context) error { return b.Remove(ctx, ref) },
 		"Inspect": func(ctx context.Context) error { _, err := b.Inspect(ctx, ref); return err },

@@ -139,6 +139,7 @@ var execPoints = []point{
 		}
 	}},
 	{"exec/terminal_is_resized", need(TTY), func(r *rig) {
+		ref := r.shared()
 		var out screen
 		in, w := io.Pipe()
 		defer w.Close()
@@ -146,7 +147,7 @@ var execPoints = []point{
 		done := make(chan error, 1)
 		ctx, cancel := context.WithCancel(r.ctx())
 		go func() {
-			_, err := r.b.Exec(ctx, r.shared(), backends.Command{TTY: true, Stdin: true, Size: backends.Size{Rows: 10, Cols: 20},
+			_, err := r.b.Exec(ctx, ref, backends.Command{TTY: true, Stdin: true, Size: backends.Size{Rows: 10, Cols: 20},
 				Argv: sh(`while :; do stty size; sleep 0.1; done`)}, backends.Streams{In: in, Out: &out, Resize: resize})
 			done <- err
 		}()
@@ -163,6 +164,7 @@ var execPoints = []point{
 		r.is(<-done, context.Canceled, "Exec")
 	}},
 	{"exec/cancelled_is_back_soon", nil, func(r *rig) {
+		ref := r.shared()
 		ctx, cancel := context.WithCancel(r.ctx())
 		var out screen
 		r.aside(func() {
@@ -170,10 +172,10 @@ var execPoints = []point{
 			cancel()
 		})
 		r.prompt("a cancelled command", func() {
-			_, err := r.b.Exec(ctx, r.shared(), backends.Command{Argv: sh("echo up; sleep 3600")}, backends.Streams{Out: &out, Err: io.Discard})
+			_, err := r.b.Exec(ctx, ref, backends.Command{Argv: sh("echo up; sleep 3600")}, backends.Streams{Out: &out, Err: io.Discard})
 			r.is(err, context.Canceled, "Exec")
 		})
-		r.status(r.shared(), backends.StatusRunning)
+		r.status(ref, backends.StatusRunning)
 	}},
 	{"exec/detached_goes_on", need(Detached), func(r *rig) {
 		file := "/detached-" + token()
@@ -207,7 +209,7 @@ var execPoints = []point{
 		ref := r.create(r.spec(idle()...))
 		_, err := r.b.Exec(r.ctx(), ref, backends.Command{Argv: []string{"true"}}, backends.Streams{})
 		r.is(err, backends.ErrNotRunning, "Exec before Start")
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
 		_, err = r.b.Exec(r.ctx(), ref, backends.Command{Argv: []string{"true"}}, backends.Streams{})
 		r.is(err, backends.ErrNotRunning, "Exec after Stop")

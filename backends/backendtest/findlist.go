@@ -89,8 +89,8 @@ var listPoints = []point{
 			s.Labels.Home = home
 			refs = append(refs, r.create(s))
 		}
-		r.must(r.b.Start(r.ctx(), refs[1]), "Start")
-		r.must(r.b.Start(r.ctx(), refs[2]), "Start")
+		r.must(r.b.Start(r.ctx(), refs[1], nil), "Start")
+		r.must(r.b.Start(r.ctx(), refs[2], nil), "Start")
 		r.must(r.b.Stop(r.ctx(), refs[2], 0), "Stop")
 		want := []backends.Status{backends.StatusCreated, backends.StatusRunning, backends.StatusStopped}
 		all := r.listed(home, []string{refs[0].ID, refs[1].ID, refs[2].ID}, nil)
@@ -117,7 +117,7 @@ var listPoints = []point{
 		s.Labels.Home = "home-" + token()
 		ref := r.create(s)
 		bad := r.spec()
-		labels := labelsOf(bad.Labels, bad.Slug)
+		labels := bad.Labels.Pairs(bad.Slug)
 		labels[backends.LabelHome], labels[backends.LabelGeneration] = s.Labels.Home, "not a number"
 		r.h.Behind.Make(r.T, bad.Name, labels)
 		r.listed(s.Labels.Home, []string{ref.ID}, nil)

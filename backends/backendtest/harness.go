@@ -42,10 +42,23 @@ type Harness struct {
 	// that its tests are skipped with.
 	Without map[Capability]string
 
+	// NoStart says why nothing can be started here, where an engine answers
+	// and cannot run anything. A test that comes to a start skips by it; what
+	// holds of instances at rest is tested all the same.
+	NoStart string
+
+	// Only are the points to run, as patterns of [path.Match] for their names;
+	// none is all of them. The others are not there, not even as skipped.
+	Only []string
+
 	// Patience is how long one call to the engine may take; 0 is 30 s.
 	Patience time.Duration
 	// Prompt is how soon a cancelled call must be back; 0 is 5 s.
 	Prompt time.Duration
+	// CPUs and Memory (bytes) are what each instance gets; 0 is the backend's
+	// own choice.
+	CPUs   float64
+	Memory int64
 	// Serial runs one test at a time, for engines that bear no more.
 	Serial bool
 }
@@ -95,6 +108,11 @@ const (
 	Users Capability = "users"
 	// Mounts: host folders appear inside.
 	Mounts Capability = "mounts"
+	// MountSources: a mount whose source is missing fails the creation, not
+	// only the start.
+	MountSources Capability = "mount sources"
+	// OddTargets: a folder may appear at a path with a space in it.
+	OddTargets Capability = "odd targets"
 	// FileMounts: single host files appear inside.
 	FileMounts Capability = "file mounts"
 	// ReadOnlyRoot: the root file system can be read-only.
@@ -115,6 +133,9 @@ const (
 	LogTimes Capability = "log times"
 	// Facts: argv, folder, user and mounts of an instance can be read back.
 	Facts Capability = "facts"
+	// KeepsEnv: an instance keeps the values of variables that it was created
+	// with, as [backends.Kind.KeepsEnv] says.
+	KeepsEnv Capability = "kept env"
 	// Detached: a command runs on after Exec returned.
 	Detached Capability = "detached exec"
 )

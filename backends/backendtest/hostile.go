@@ -26,7 +26,7 @@ var hostilePoints = []point{
 			if err := r.b.Remove(r.ctx(), ref); err != nil && !errors.Is(err, backends.ErrBadRequest) {
 				r.Errorf("Remove of %q: %v", word, err)
 			}
-			if err := r.b.Start(r.ctx(), ref); !errors.Is(err, backends.ErrNotFound) && !errors.Is(err, backends.ErrBadRequest) {
+			if err := r.b.Start(r.ctx(), ref, nil); !errors.Is(err, backends.ErrNotFound) && !errors.Is(err, backends.ErrBadRequest) {
 				r.Errorf("Start of %q: %v", word, err)
 			}
 		}

@@ -38,14 +38,14 @@ var removePoints = []point{
 		r.h.Behind.Delete(r.T, ref.Name)
 		l := s.Labels
 		l.Home = "home-of-a-colleague"
-		r.untouched(ref, r.h.Behind.Make(r.T, ref.Name, labelsOf(l, s.Slug)))
+		r.untouched(ref, r.h.Behind.Make(r.T, ref.Name, l.Pairs(s.Slug)))
 	}},
 	{"remove/replacement_is_left_alone", need(IDs), func(r *rig) {
 		r.hook(r.h.Behind.Make != nil, "Make")
 		s := r.spec(idle()...)
 		ref := r.create(s)
 		r.h.Behind.Delete(r.T, ref.Name)
-		r.untouched(ref, r.h.Behind.Make(r.T, ref.Name, labelsOf(s.Labels, s.Slug)))
+		r.untouched(ref, r.h.Behind.Make(r.T, ref.Name, s.Labels.Pairs(s.Slug)))
 	}},
 	{"remove/an_id_with_other_labels_is_left_alone", nil, func(r *rig) {
 		ref := r.create(r.spec(idle()...))
@@ -103,7 +103,7 @@ var inspectPoints = []point{
 		s := r.spec(idle()...)
 		ref := r.create(s)
 		r.h.Behind.Delete(r.T, ref.Name)
-		r.h.Behind.Make(r.T, ref.Name, labelsOf(s.Labels, s.Slug))
+		r.h.Behind.Make(r.T, ref.Name, s.Labels.Pairs(s.Slug))
 		r.replaced(ref)
 	}},
 	{"inspect/a_stranger_in_its_place_is_replaced", nil, func(r *rig) {
@@ -120,7 +120,7 @@ var inspectPoints = []point{
 		r.h.Behind.Delete(r.T, ref.Name)
 		l := s.Labels
 		l.Nonce = "another-nonce"
-		r.h.Behind.Make(r.T, ref.Name, labelsOf(l, s.Slug))
+		r.h.Behind.Make(r.T, ref.Name, l.Pairs(s.Slug))
 		r.replaced(ref)
 	}},
 	{"inspect/paused", nil, func(r *rig) {
@@ -171,7 +171,7 @@ var inspectPoints = []point{
 func (r *rig) replaced(ref backends.Ref) {
 	r.Helper()
 	r.status(ref, backends.StatusReplaced)
-	r.is(r.b.Start(r.ctx(), ref), backends.ErrNotOurs, "Start of a stranger")
+	r.is(r.b.Start(r.ctx(), ref, nil), backends.ErrNotOurs, "Start of a stranger")
 	r.is(r.b.Stop(r.ctx(), ref, 0), backends.ErrNotOurs, "Stop of a stranger")
 	_, err := r.b.Exec(r.ctx(), ref, backends.Command{Argv: []string{"true"}}, backends.Streams{})
 	r.is(err, backends.ErrNotOurs, "Exec in a stranger")

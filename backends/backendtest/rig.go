@@ -25,7 +25,34 @@ type rig struct {
 func (r *rig) open() backends.Backend {
 	b := r.h.Open(r.T)
 	r.Cleanup(func() { b.Close() })
+	if r.h.NoStart != "" {
+		return &atRest{b, r}
+	}
 	return b
+}
+
+// starts skips the test where nothing can be started.
+func (r *rig) starts() {
+	r.Helper()
+	if r.h.NoStart != "" {
+		r.Skip(r.h.NoStart)
+	}
+}
+
+// atRest is a backend that is not asked to start what it could start. What it
+// refuses to start is refused as ever.
+type atRest struct {
+	backends.Backend
+	r *rig
+}
+
+func (a *atRest) Start(ctx context.Context, ref backends.Ref, env []string) error {
+	a.r.Helper()
+	o, err := a.Inspect(ctx, ref)
+	if err == nil && (o.Status == backends.StatusCreated || o.Status == backends.StatusStopped) {
+		a.r.starts()
+	}
+	return a.Backend.Start(ctx, ref, env)
 }
 
 // ctx is a context as long as one call may take.
@@ -44,14 +71,20 @@ func idle() []string { return sh("trap 'exit 0' TERM; while :; do sleep 0.1; don
 // spec describes a new instance that nobody has; what has its name is deleted
 // when the test ends.
 func (r *rig) spec(argv ...string) backends.InstanceSpec {
-	id := token()
-	s := backends.InstanceSpec{
-		Name: "bot-bottle-bt-" + id, Slug: "bt-" + id, Image: r.image, Argv: argv, Network: "none",
-		Labels:   backends.Labels{Home: r.home, Bottle: "bottle-" + id, Nonce: "nonce-" + id, Generation: 1},
-		Resource: func(backends.Leftover) error { return nil },
-	}
+	s := r.instance(argv)
 	r.Cleanup(func() { r.h.Behind.Delete(r.T, s.Name) })
 	return s
+}
+
+// instance describes a new one.
+func (s *suite) instance(argv []string) backends.InstanceSpec {
+	id := token()
+	return backends.InstanceSpec{
+		Name: "bot-bottle-bt-" + id, Slug: "bt-" + id, Image: s.image, Argv: argv, Network: "none",
+		CPUs: s.h.CPUs, Memory: s.h.Memory,
+		Labels:   backends.Labels{Home: s.home, Bottle: "bottle-" + id, Nonce: "nonce-" + id, Generation: 1},
+		Resource: func(backends.Leftover) error { return nil },
+	}
 }
 
 // create makes what the spec says and returns what names it.
@@ -73,7 +106,7 @@ func (r *rig) running(argv ...string) backends.Ref {
 func (r *rig) runningSpec(s backends.InstanceSpec) backends.Ref {
 	r.Helper()
 	ref := r.create(s)
-	r.must(r.b.Start(r.ctx(), ref), "Start")
+	r.must(r.b.Start(r.ctx(), ref, s.Env), "Start")
 	return ref
 }
 
@@ -81,18 +114,14 @@ func (r *rig) runningSpec(s backends.InstanceSpec) backends.Ref {
 // running and writes only below a folder of its own.
 func (r *rig) shared() backends.Ref {
 	r.Helper()
+	r.starts()
 	r.shareOnce.Do(func() {
-		id := token()
-		s := backends.InstanceSpec{
-			Name: "bot-bottle-bt-" + id, Slug: "bt-" + id, Image: r.image, Argv: idle(), Network: "none",
-			Labels:   backends.Labels{Home: r.home, Bottle: "bottle-" + id, Nonce: "nonce-" + id, Generation: 1},
-			Resource: func(backends.Leftover) error { return nil },
-		}
+		s := r.instance(idle())
 		r.share.Name = s.Name
 		inst, err := r.b.Create(r.ctx(), s)
 		if err == nil {
 			r.share = backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}
-			err = r.b.Start(r.ctx(), r.share)
+			err = r.b.Start(r.ctx(), r.share, nil)
 		}
 		r.shareErr = err
 	})
@@ -227,14 +256,6 @@ func (r *rig) hook(there bool, name string) {
 	}
 }
 
-// labelsOf are the labels as an engine keeps them.
-func labelsOf(l backends.Labels, slug string) map[string]string {
-	return map[string]string{
-		backends.LabelHome: l.Home, backends.LabelBottle: l.Bottle, backends.LabelNonce: l.Nonce,
-		backends.LabelGeneration: strconv.Itoa(l.Generation), backends.LabelSlug: slug,
-	}
-}
-
 // screen collects output that another goroutine writes.
 type screen struct {
 	mu  sync.Mutex
@@ -262,16 +283,4 @@ func (r *rig) late() context.Context {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), r.h.Patience)
 	r.Cleanup(cancel)
 	return ctx
-}
-
-// printed waits until the log of an instance holds exactly this.
-func (r *rig) printed(ref backends.Ref, want string) {
-	r.Helper()
-	var got string
-	r.eventually("the log holds "+strconv.Quote(want), func() bool {
-		var out bytes.Buffer
-		r.must(r.b.Logs(r.ctx(), ref, backends.LogOptions{Tail: -1}, &out, &out), "Logs")
-		got = out.String()
-		return got == want
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func Run(t *testing.T, h Harness) {
 	s.image = img
 	defer s.cleanUp(t, b)
 
-	all := points()
+	all := chosen(t, h.Only)
 	for len(all) > 0 {
 		group, _, _ := strings.Cut(all[0].name, "/")
 		n := slices.IndexFunc(all, func(p point) bool { return !strings.HasPrefix(p.name, group+"/") })
@@ -71,7 +72,34 @@ func Run(t *testing.T, h Harness) {
 		all = all[n:]
 		t.Run(group, func(t *testing.T) { s.runGroup(t, group, mine) })
 	}
-	t.Logf("%d conformance points: %d held, %d skipped", len(points()), s.held.Load(), s.skipped.Load())
+	t.Logf("%d conformance points of %d: %d held, %d skipped", len(chosen(t, h.Only)), len(points()), s.held.Load(), s.skipped.Load())
+}
+
+// chosen are the points that one of the patterns matches. A pattern without
+// any is a mistake.
+func chosen(t *testing.T, only []string) []point {
+	t.Helper()
+	all := points()
+	if len(only) == 0 {
+		return all
+	}
+	used := map[string]bool{}
+	all = slices.DeleteFunc(all, func(p point) bool {
+		return !slices.ContainsFunc(only, func(pattern string) bool {
+			ok, err := path.Match(pattern, p.name)
+			if err != nil {
+				t.Fatalf("the points %q: %v", pattern, err)
+			}
+			used[pattern] = used[pattern] || ok
+			return ok
+		})
+	})
+	for _, pattern := range only {
+		if !used[pattern] {
+			t.Errorf("no point of the contract is called %q", pattern)
+		}
+	}
+	return all
 }
 
 // suite is one run over one engine.

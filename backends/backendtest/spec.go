@@ -40,7 +40,7 @@ var specPoints = []point{
 		inst, err := r.b.Create(r.ctx(), s)
 		r.must(err, "Create")
 		ref := backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}
-		if err := r.b.Start(r.ctx(), ref); err != nil && strings.Contains(err.Error(), secret) {
+		if err := r.b.Start(r.ctx(), ref, s.Env); err != nil && strings.Contains(err.Error(), secret) {
 			r.Errorf("Start tells the value of a variable: %v", err)
 		}
 		if o := r.inspect(ref); strings.Contains(fmt.Sprintf("%+v", o), secret) {
@@ -74,12 +74,17 @@ var specPoints = []point{
 	{"spec/mount_read_write", need(Mounts), func(r *rig) {
 		dir := r.hostDir()
 		s := r.spec(idle()...)
-		s.Mounts = []backends.Mount{{Source: dir, Target: "/mnt/shared dir"}}
+		s.Mounts = []backends.Mount{{Source: dir, Target: "/mnt/shared"}}
 		ref := r.runningSpec(s)
-		r.says(ref, `cat '/mnt/shared dir/from-host'; echo inside > '/mnt/shared dir/from-guest'`, "outside\n")
+		r.says(ref, `cat /mnt/shared/from-host; echo inside > /mnt/shared/from-guest`, "outside\n")
 		if got, err := os.ReadFile(filepath.Join(dir, "from-guest")); string(got) != "inside\n" {
 			r.Errorf("the host sees %q, %v", got, err)
 		}
+	}},
+	{"spec/mount_on_a_path_with_a_space", need(Mounts, OddTargets), func(r *rig) {
+		s := r.spec(idle()...)
+		s.Mounts = []backends.Mount{{Source: r.hostDir(), Target: "/mnt/shared dir"}}
+		r.says(r.runningSpec(s), `cat '/mnt/shared dir/from-host'`, "outside\n")
 	}},
 	{"spec/mount_read_only", need(Mounts), func(r *rig) {
 		dir := r.hostDir()
@@ -107,7 +112,7 @@ var specPoints = []point{
 		s.Mounts = []backends.Mount{{Source: r.hostDir(), Target: "/mnt/x"}}
 		ref := r.runningSpec(s)
 		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.says(ref, "cat /mnt/x/from-host", "outside\n")
 	}},
 	{"spec/read_only_root", need(ReadOnlyRoot), func(r *rig) {
@@ -116,7 +121,27 @@ var specPoints = []point{
 		r.says(r.runningSpec(s), "touch /new 2>/dev/null || echo refused", "refused\n")
 	}},
 	{"spec/network_none", need(NoNetwork), func(r *rig) {
-		r.says(r.running(idle()...), "grep -v lo: /proc/net/dev | grep -c : || true", "0\n")
+		// A socket call may leave without any interface, so it is tried: all
+		// that this host is called, its loopback included, must be far away.
+		l, err := net.Listen("tcp", ":0")
+		r.must(err, "listen")
+		defer l.Close()
+		port := l.Addr().(*net.TCPAddr).Port
+		names := []string{"127.0.0.1"}
+		addrs, err := net.InterfaceAddrs()
+		r.must(err, "addresses of this host")
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+				names = append(names, n.IP.String())
+			}
+		}
+		ref := r.running(idle()...)
+		for _, name := range names[:min(len(names), 3)] {
+			script := fmt.Sprintf("nc -w 3 %s %d </dev/null 2>/dev/null && echo reached || echo none", name, port)
+			r.says(ref, script, "none\n")
+		}
+		// and no interface leads anywhere: a dummy is none
+		r.says(ref, "grep -v -e lo: -e dummy0: /proc/net/dev | grep -c : || true", "0\n")
 	}},
 	{"spec/limits_hold_and_are_told", need(Limits), func(r *rig) {
 		s := r.spec(idle()...)
@@ -161,7 +186,7 @@ var specPoints = []point{
 		s.Ports = []backends.Port{{HostIP: "127.0.0.1", HostPort: l.Addr().(*net.TCPAddr).Port, GuestPort: 8080, Protocol: "tcp"}}
 		inst, err := r.b.Create(r.ctx(), s)
 		if err == nil {
-			err = r.b.Start(r.ctx(), backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels})
+			err = r.b.Start(r.ctx(), backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}, nil)
 		}
 		r.is(err, backends.ErrBadRequest, "a port that is taken")
 	}},

@@ -24,7 +24,7 @@ var startPoints = []point{
 	{"start/again_is_nil", nil, func(r *rig) {
 		ref := r.running(sh("echo once; sleep 3600")...)
 		before := r.status(ref, backends.StatusRunning)
-		r.must(r.open().Start(r.ctx(), ref), "Start again")
+		r.must(r.open().Start(r.ctx(), ref, nil), "Start again")
 		if after := r.status(ref, backends.StatusRunning); !after.StartedAt.Equal(before.StartedAt) {
 			r.Errorf("it was started anew: %s, %s", before.StartedAt, after.StartedAt)
 		}
@@ -33,18 +33,18 @@ var startPoints = []point{
 		ref := r.running(idle()...)
 		r.says(ref, "echo kept > /root-file && cat /root-file", "kept\n")
 		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
-		r.must(r.b.Start(r.ctx(), ref), "Start after Stop")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start after Stop")
 		r.status(ref, backends.StatusRunning)
 		r.says(ref, "cat /root-file", "kept\n")
 	}},
 	{"start/gone_is_not_found", nil, func(r *rig) {
 		ref := r.create(r.spec(idle()...))
 		r.h.Behind.Delete(r.T, ref.Name)
-		r.is(r.b.Start(r.ctx(), ref), backends.ErrNotFound, "Start of nothing")
+		r.is(r.b.Start(r.ctx(), ref, nil), backends.ErrNotFound, "Start of nothing")
 	}},
 	{"start/no_such_command_fails_and_tells", need(StartFails), func(r *rig) {
 		ref := r.create(r.spec("/no/such/command"))
-		err := r.b.Start(r.ctx(), ref)
+		err := r.b.Start(r.ctx(), ref, nil)
 		if _, blind := r.h.Without[NotFoundTold]; blind {
 			if err == nil {
 				r.Error("Start of nothing to execute: nil")
@@ -62,8 +62,24 @@ var startPoints = []point{
 		r.must(r.b.Remove(r.ctx(), ref), "Remove after a failed start")
 	}},
 	{"start/not_executable_fails_and_tells", need(StartFails, NotFoundTold), func(r *rig) {
-		err := r.b.Start(r.ctx(), r.create(r.spec("/tmp")))
+		err := r.b.Start(r.ctx(), r.create(r.spec("/tmp")), nil)
 		r.is(err, backends.ErrNotExecutable, "Start of a folder")
+	}},
+	{"start/env_is_given_at_each_start", nil, func(r *rig) {
+		s := r.spec(sh(`echo "$A and $B" >> /said; touch /written; sleep 3600`)...)
+		s.Env = []string{"A=one", "B=two"}
+		ref := r.runningSpec(s)
+		r.written(ref, "/said", "one and two\n")
+		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
+		r.must(r.open().Start(r.ctx(), ref, []string{"A=three", "B=four"}), "Start with other values")
+		want := "one and two\n"
+		if _, forgets := r.h.Without[KeepsEnv]; forgets {
+			want = "three and four\n"
+		}
+		r.eventually("the second run says "+want, func() bool {
+			_, said, _ := r.exec(ref, backends.Command{Argv: []string{"cat", "/said"}}, "")
+			return said == "one and two\n"+want
+		})
 	}},
 	{"start/a_quick_end_is_no_failure", nil, func(r *rig) {
 		ref := r.running("true")
@@ -103,7 +119,7 @@ var stopPoints = []point{
 	{"stop/not_running_is_nil", nil, func(r *rig) {
 		ref := r.create(r.spec(idle()...))
 		r.prompt("a stop of what never ran", func() { r.must(r.b.Stop(r.ctx(), ref, time.Minute), "Stop") })
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
 		r.prompt("a stop of what is stopped", func() { r.must(r.b.Stop(r.ctx(), ref, time.Minute), "Stop again") })
 	}},
@@ -133,10 +149,23 @@ var stopPoints = []point{
 		ref := r.running(sh("trap '' TERM; echo up; while :; do sleep 0.1; done")...)
 		r.printed(ref, "up\n")
 		done := make(chan error, 1)
-		go func() { done <- r.open().Stop(r.ctx(), ref, 25*time.Second) }()
+		other := r.open()
+		go func() { done <- other.Stop(r.ctx(), ref, 25*time.Second) }()
 		time.Sleep(200 * time.Millisecond)
 		r.prompt("a hard stop during a graceful one", func() { r.must(r.b.Stop(r.ctx(), ref, 0), "Stop") })
 		r.prompt("the graceful one", func() { r.must(<-done, "the graceful Stop") })
+	}},
+	{"stop/frees_what_lingers", nil, func(r *rig) {
+		ref := r.running(sh("exit 7")...)
+		r.code(r.wait(ref), 7)
+		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop of what ended by itself")
+		o := r.status(ref, backends.StatusStopped)
+		if o.Lingers {
+			r.Error("it lingers after Stop")
+		}
+		r.code(o, 7)
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start again")
+		r.code(r.wait(ref), 7)
 	}},
 	{"stop/paused_is_ended", nil, func(r *rig) {
 		r.hook(r.h.Behind.Pause != nil, "Pause")

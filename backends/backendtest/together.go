@@ -11,7 +11,7 @@ var togetherPoints = []point{
 		s := r.spec(idle()...)
 		ref := r.create(s)
 		other := r.open()
-		r.must(other.Start(r.ctx(), ref), "Start by the other")
+		r.must(other.Start(r.ctx(), ref, nil), "Start by the other")
 		r.status(ref, backends.StatusRunning)
 		r.must(r.b.Stop(r.ctx(), ref, 0), "Stop")
 		o, err := other.Inspect(r.ctx(), ref)
@@ -74,12 +74,13 @@ var togetherPoints = []point{
 		r.owned(s, winners[0])
 	}},
 	{"together/many_starts_one_run", nil, func(r *rig) {
+		r.starts()
 		ref := r.create(r.spec(sh("echo run; sleep 3600")...))
 		var wg sync.WaitGroup
 		for range 4 {
 			b := r.open()
 			wg.Go(func() {
-				if err := b.Start(r.ctx(), ref); err != nil {
+				if err := b.Start(r.ctx(), ref, nil); err != nil {
 					r.Errorf("Start: %v", err)
 				}
 			})

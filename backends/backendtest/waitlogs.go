@@ -29,7 +29,7 @@ var waitPoints = []point{
 				r.Errorf("Wait says %s, want created", o.Status)
 			}
 		})
-		r.must(r.b.Start(r.ctx(), ref), "Start")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start")
 		r.code(r.wait(ref), 6)
 		r.prompt("Wait for what ended", func() { r.code(r.wait(ref), 6) })
 	}},
@@ -147,7 +147,7 @@ var logPoints = []point{
 	{"logs/of_all_runs", nil, func(r *rig) {
 		ref := r.running(sh("echo run")...)
 		r.wait(ref)
-		r.must(r.b.Start(r.ctx(), ref), "Start again")
+		r.must(r.b.Start(r.ctx(), ref, nil), "Start again")
 		r.wait(ref)
 		if out, _ := r.logs(ref, backends.LogOptions{Tail: -1}); out != "run\nrun\n" {
 			r.Errorf("two runs printed %q", out)
@@ -167,4 +167,16 @@ var logPoints = []point{
 		var out bytes.Buffer
 		r.is(r.b.Logs(r.ctx(), ref, backends.LogOptions{Tail: -1}, &out, &out), backends.ErrNotFound, "Logs")
 	}},
+}
+
+// printed waits until the log of an instance holds exactly this.
+func (r *rig) printed(ref backends.Ref, want string) {
+	r.Helper()
+	var got string
+	r.eventually("the log holds "+strconv.Quote(want), func() bool {
+		var out bytes.Buffer
+		r.must(r.b.Logs(r.ctx(), ref, backends.LogOptions{Tail: -1}, &out, &out), "Logs")
+		got = out.String()
+		return got == want
+	})
 }

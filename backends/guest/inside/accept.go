@@ -1,0 +1,230 @@
+package inside
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"syscall"
+	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
+)
+
+const (
+	// maxClients is how many may be attached at once.
+	maxClients = 64
+	// maxConnections is how many may be connected: what is only asked is
+	// answered while all places are taken, too.
+	maxConnections = 2 * maxClients
+	// requestTime is how long one may take to say what it wants.
+	requestTime = 10 * time.Second
+	// goodbyeTime is how long a client may take to hang up after the end.
+	goodbyeTime = 2 * time.Second
+)
+
+// attachment is what a client wants.
+type attachment struct {
+	streams  bool // the output
+	readOnly bool
+	gone     chan struct{} // closed when it hung up
+}
+
+// accept serves whoever connects, until the listener is closed.
+func (h *holder) accept(listener *os.File) {
+	places := make(chan struct{}, maxConnections)
+	for {
+		conn, err := accept(listener)
+		if err != nil {
+			return
+		}
+		select {
+		case places <- struct{}{}:
+			go func() {
+				defer func() { <-places }()
+				h.serve(conn)
+			}()
+		default:
+			// Small enough for the socket's own room: this cannot block.
+			conn.Write(refusal(errFull))
+			conn.Close()
+		}
+	}
+}
+
+// errFull is what one client too many is told.
+var errFull = fmt.Errorf("%d are attached to it already: %w", maxClients, backends.ErrInUse)
+
+// refusal is all that somebody hears who is not served.
+func refusal(err error) []byte {
+	return append([]byte(wire.Greeting), frame(wire.KindFailure, wire.Failed(err))...)
+}
+
+// frame is a message of ours, which marshals.
+func frame(kind byte, v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		b = []byte("{}")
+	}
+	return wire.Append(nil, kind, b)
+}
+
+// serve does what one client wants.
+func (h *holder) serve(conn *os.File) {
+	defer conn.Close()
+	frames := wire.NewReader(conn)
+	conn.SetDeadline(time.Now().Add(requestTime))
+	if _, err := conn.Write([]byte(wire.Greeting)); err != nil {
+		return
+	}
+	var ask wire.Request
+	first, err := frames.Next()
+	if err == nil && first.Kind != wire.KindRequest {
+		err = wire.ErrFrame
+	}
+	if err == nil {
+		err = first.Decode(&ask)
+	}
+	if err != nil {
+		return
+	}
+	<-h.ready
+	conn.SetDeadline(time.Time{})
+	switch ask.Op {
+	case wire.OpAttach, wire.OpWait:
+		h.attach(conn, frames, ask)
+	case wire.OpSignal:
+		if err := h.signal(syscall.Signal(ask.Signal)); err != nil {
+			conn.Write(frame(wire.KindFailure, wire.Failed(fmt.Errorf("signal %d: %w", ask.Signal, err))))
+			return
+		}
+		conn.Write(append(frame(wire.KindWelcome, wire.Welcome{Run: h.id}), frame(wire.KindExit, wire.Exit{})...))
+	case wire.OpEnv:
+		w := wire.Welcome{Run: h.id, Env: wire.Bytes(h.env), User: h.o.user, Home: h.o.home, KeepHome: h.o.keepHome, Workdir: []byte(h.o.workdir), Bounded: h.grp != nil}
+		conn.Write(append(frame(wire.KindWelcome, w), frame(wire.KindExit, wire.Exit{})...))
+	default:
+		conn.Write(frame(wire.KindFailure, wire.Failed(fmt.Errorf("the holder does not serve %q: %w", ask.Op, backends.ErrBadRequest))))
+	}
+}
+
+// attach joins the streams, and takes what the client types until it leaves.
+func (h *holder) attach(conn *os.File, frames *wire.Reader, ask wire.Request) {
+	c := newClient(conn)
+	a := &attachment{streams: ask.Op == wire.OpAttach, readOnly: ask.ReadOnly || ask.Op == wire.OpWait, gone: make(chan struct{})}
+	defer close(a.gone)
+	defer h.leave(c)
+	if !h.join(c, a, ask.Replay) {
+		c.finish(frame(wire.KindFailure, wire.Failed(errFull)))
+		conn.SetReadDeadline(time.Now().Add(goodbyeTime)) // for it to hang up
+		_, _ = io.Copy(io.Discard, conn)
+		return
+	}
+	for {
+		f, err := frames.Next()
+		if err != nil {
+			return
+		}
+		switch f.Kind {
+		case wire.KindIn:
+			n := len(f.Payload)
+			if !c.spend(n) {
+				return // it sends more than it may
+			}
+			i := input{taken: func() { c.earn(n) }}
+			if !a.readOnly {
+				i.b = append([]byte(nil), f.Payload...)
+			}
+			h.typed(i)
+		case wire.KindInEnd:
+			if !a.readOnly && !h.o.tty { // a terminal has no end
+				h.typed(input{end: true})
+			}
+		case wire.KindSize:
+			size, err := f.Size()
+			if err != nil {
+				return
+			}
+			if !a.readOnly {
+				h.resize(size)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// typed passes on what somebody typed.
+func (h *holder) typed(i input) {
+	if h.in != nil { // there is an agent
+		h.in.add(i)
+	}
+}
+
+func (h *holder) resize(s backends.Size) {
+	if h.proc != nil {
+		h.proc.resize(s) // of what has ended it fails, and nobody minds
+	}
+}
+
+// join makes a client see the output from now on, after what it asked for,
+// unless all places are taken.
+func (h *holder) join(c *client, a *attachment, replay bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.clients) >= maxClients {
+		return false
+	}
+	w := wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin}
+	if replay {
+		w.Missed = h.kept.missed
+	}
+	c.put(frame(wire.KindWelcome, w))
+	if replay && a.streams {
+		c.put(h.kept.frames()...)
+	}
+	if h.last != nil {
+		c.finish(h.last)
+	}
+	h.clients[c] = a
+	return true
+}
+
+func (h *holder) leave(c *client) {
+	h.mu.Lock()
+	delete(h.clients, c)
+	h.mu.Unlock()
+	c.drop()
+}
+
+// end records the end of the run and tells every client.
+func (h *holder) end(r *wire.Record, kind byte, word any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.recordLocked(r)
+	h.last = frame(kind, word)
+	for c := range h.clients {
+		c.finish(h.last)
+	}
+}
+
+// goodbye waits until the clients have taken what there is for them, and have
+// passed it on: they hang up then, and what becomes of them when this process
+// ends is the engine's choice.
+func (h *holder) goodbye() {
+	h.mu.Lock()
+	left := maps.Clone(h.clients)
+	h.mu.Unlock()
+	late := time.After(goodbyeTime)
+	for c, a := range left {
+		if !c.flush() {
+			continue
+		}
+		select {
+		case <-a.gone:
+		case <-late:
+			return
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package inside
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
+)
+
+// holder is the main process of an instance. It holds the agent.
+type holder struct {
+	o    runOptions
+	id   string      // of this run
+	env  environment // what the agent has
+	log  *os.File
+	in   *typed
+	proc *process
+	grp  *group // what the agent starts in
+
+	ready chan struct{} // closed when the agent was started, or could not be
+
+	mu      sync.Mutex // guards what follows, and the order of all output
+	n       uint64     // records so far
+	kept    kept
+	clients map[*client]*attachment
+	last    []byte // the last frame for every client, once the run is over
+
+	// A signal must not wait for output that a client is slow to take.
+	life  sync.Mutex
+	alive bool // proc may be signalled
+}
+
+// forwarded are the signals that are the agent's: all that end a program or
+// are free for its own use.
+var forwarded = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+	syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH}
+
+// run holds one agent and returns its exit code.
+func run(o runOptions, argv []string, std Std) int {
+	signals := make(chan os.Signal, 64) // caught from now on: the agent gets them once it is there
+	signal.Notify(signals, forwarded...)
+	ends := make(chan os.Signal, 1) // on its own: however many end, no signal for the agent is lost
+	signal.Notify(ends, syscall.SIGCHLD)
+	var id [8]byte
+	rand.Read(id[:])
+	h := &holder{o: o, id: hex.EncodeToString(id[:]), log: std.Out, ready: make(chan struct{}), clients: map[*client]*attachment{}}
+	listener, err := listen()
+	if err != nil {
+		return h.failed(err)
+	}
+	defer listener.Close()
+	began := wire.Began{TTY: o.tty}
+	if o.pids > 0 {
+		if h.grp, err = bound(o.pids); err != nil {
+			began.Unbounded = err.Error() // the agent is worth more than the limit
+		}
+	}
+	defer h.grp.remove()
+	h.record(&wire.Record{Began: &began})
+	go h.accept(listener)
+	if err := h.start(argv); err != nil {
+		code := h.failed(err)
+		listener.Close()
+		h.goodbye()
+		return code
+	}
+	pump := pumpOutput(h.proc, h.output)
+	exit := h.hold(signals, ends)
+	endLeftovers()
+	pump.finish()
+	h.proc.close()
+	listener.Close()
+	h.end(&wire.Record{Exit: &exit}, wire.KindExit, exit)
+	h.goodbye()
+	return exit.Code
+}
+
+// start makes the agent run.
+func (h *holder) start(argv []string) error {
+	if err := adopt(); err != nil {
+		return fmt.Errorf("adopt orphans: %w", err)
+	}
+	user, err := readAccounts().find(h.o.user)
+	if err != nil {
+		return err
+	}
+	dir := h.o.workdir
+	if dir == "" {
+		dir = "/"
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("working folder %q: %w: %w", dir, backends.ErrBadRequest, err)
+	}
+	h.env = newEnvironment(os.Environ()).forUser(user, h.o.home, h.o.keepHome, h.o.tty)
+	p, err := start(command{argv: argv, env: h.env, user: user, workdir: dir, tty: h.o.tty, stdin: h.o.stdin, group: h.grp})
+	if err != nil {
+		return err
+	}
+	h.proc = p
+	stdin := p.in
+	if !h.o.stdin {
+		stdin = nil // of a terminal, where what is typed is dropped
+	}
+	h.in = newTyped(stdin)
+	h.alive = true
+	h.record(&wire.Record{Started: &wire.Started{PID: p.pid}})
+	close(h.ready)
+	return nil
+}
+
+// hold waits for the end of the agent, passes signals on and takes orphans.
+func (h *holder) hold(signals, ends <-chan os.Signal) wire.Exit {
+	for {
+		h.life.Lock()
+		st, ended := reap(h.proc.pid)
+		h.alive = !ended
+		h.life.Unlock()
+		if ended {
+			code, sig := exitOf(st)
+			return wire.Exit{Code: code, Signal: sig}
+		}
+		select {
+		case <-ends:
+		case sig := <-signals:
+			if n, ok := sig.(syscall.Signal); ok {
+				_ = h.signal(n) // it has just ended: as well
+			}
+		}
+	}
+}
+
+// signal is for the agent alone, as with a main process of its own.
+func (h *holder) signal(sig syscall.Signal) error {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if !h.alive {
+		return backends.ErrNotRunning
+	}
+	return syscall.Kill(h.proc.pid, sig)
+}
+
+// output is what the agent printed: for the log, for who comes later and for
+// every client.
+func (h *holder) output(kind byte, b []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for rest := b; len(rest) > 0; {
+		part := rest[:min(len(rest), wire.RecordBytes)]
+		rest = rest[len(part):]
+		r := &wire.Record{Out: part}
+		if kind == wire.KindErr {
+			r = &wire.Record{Err: part}
+		}
+		h.recordLocked(r)
+	}
+	h.kept.add(kind, b)
+	frame := wire.Append(make([]byte, 0, len(b)+5), kind, b)
+	for c, a := range h.clients {
+		if a.streams && !c.offer(frame) {
+			delete(h.clients, c)
+		}
+	}
+	return nil
+}
+
+func (h *holder) record(r *wire.Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.recordLocked(r)
+}
+
+// recordLocked writes to the log. An engine that takes no more of it does not
+// end the agent; there is nobody who could be told.
+func (h *holder) recordLocked(r *wire.Record) {
+	r.Time, r.Run, r.N = time.Now().UnixNano(), h.id, h.n
+	h.n++
+	if line, err := r.Line(); err == nil {
+		_, _ = h.log.Write(line)
+	}
+}
+
+// failed records why there is no agent, and returns the code of such a run.
+func (h *holder) failed(err error) int {
+	why := wire.Failed(err)
+	h.end(&wire.Record{Failed: &why}, wire.KindFailure, why)
+	close(h.ready)
+	return wire.CodeOf(err)
+}
