@@ -1,53 +1,73 @@
 package docker
 
 import (
-	"archive/tar"
-	"bytes"
+	"bufio"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
-	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/imagefile"
+	"gitea.dideric.is/didericis/bot-bottle/backends/imageref"
 )
 
-// isArchive says whether the word for an image is a path: one that begins
-// like a path, or a tar file that is there.
-func isArchive(word string) bool {
-	if strings.HasPrefix(word, "/") || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") {
-		return true
+// loadPath makes an image of what lies under a path: an archive, or a folder
+// with a root file system.
+func (b *Backend) loadPath(ctx context.Context, file string, say func(backends.Progress)) (backends.Image, error) {
+	if st, err := os.Stat(file); err == nil && st.IsDir() {
+		return b.loadFolder(ctx, file, say)
 	}
-	for _, end := range []string{".tar", ".tar.gz", ".tgz"} {
-		if strings.HasSuffix(word, end) && isFile(word) {
-			return true
+	return b.loadArchive(ctx, file, say)
+}
+
+// loadFolder packs a folder, and loads it unless the engine has its image
+// already.
+func (b *Backend) loadFolder(ctx context.Context, dir string, say func(backends.Progress)) (backends.Image, error) {
+	op := fmt.Sprintf("image folder %q", dir)
+	said := int64(0)
+	packed, err := imagefile.PackFolder(ctx, dir, "", func(n int64) {
+		if n>>20 != said>>20 { // a word a megabyte
+			said = n
+			say(backends.Progress{Step: "load", Detail: "packing " + path.Base(dir), Done: n})
 		}
+	})
+	if ctx.Err() != nil {
+		return backends.Image{}, fmt.Errorf("%s: %w", op, ctx.Err())
 	}
-	return false
+	if err != nil {
+		return backends.Image{}, fmt.Errorf("%s: %w: %w", op, backends.ErrBadRequest, err)
+	}
+	defer packed.Layer.Close()
+	img, err := b.imageOf(ctx, packed.ID, nil)
+	if err == nil || !cerrdefs.IsNotFound(err) {
+		return img, b.fail(ctx, op, err)
+	}
+	f, err := imagefile.Scratch("")
+	if err != nil {
+		return backends.Image{}, fmt.Errorf("%s: %w", op, err)
+	}
+	defer f.Close()
+	w, err := imagefile.NewWriter(f, packed.Config)
+	if err == nil {
+		err = w.Layer(0, packed.Layer)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return backends.Image{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if err := b.load(ctx, op, f, packed.Size, say); err != nil {
+		return backends.Image{}, err
+	}
+	img, err = b.imageOf(ctx, packed.ID, nil)
+	return img, b.fail(ctx, op, err)
 }
-
-// archived is what an archive of `docker save` says of its one image.
-type archived struct {
-	id    string   // of the content: the digest of its configuration
-	index string   // digest of its manifest, in archives that have an index
-	tags  []string // the names that loading it gives it
-}
-
-const (
-	// maxMeta is how long a file may be that describes an image: more is a
-	// layer.
-	maxMeta = 4 << 20
-	// maxEntries bounds a hostile archive.
-	maxEntries = 1 << 20
-)
 
 // loadArchive loads an archive unless the engine has its image already. Which
 // image it is is read from the archive itself: neither the newest image in
@@ -67,6 +87,11 @@ func (b *Backend) loadArchive(ctx context.Context, file string, say func(backend
 		return backends.Image{}, fmt.Errorf("%s: %w: it is no file", op, backends.ErrImageNotFound)
 	}
 	say(backends.Progress{Step: "load", Detail: "reading " + path.Base(file), Total: st.Size()})
+	return b.loadFrom(ctx, op, f, st.Size(), say)
+}
+
+// loadFrom loads an archive of so many bytes, unless the engine has its image.
+func (b *Backend) loadFrom(ctx context.Context, op string, f io.ReadSeeker, size int64, say func(backends.Progress)) (backends.Image, error) {
 	a, err := readArchive(f)
 	if err != nil {
 		return backends.Image{}, fmt.Errorf("%s: %w: %w", op, backends.ErrBadRequest, err)
@@ -78,15 +103,15 @@ func (b *Backend) loadArchive(ctx context.Context, file string, say func(backend
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return backends.Image{}, fmt.Errorf("%s: %w", op, err)
 	}
-	if err := b.load(ctx, op, f, st.Size(), say); err != nil {
+	if err := b.load(ctx, op, f, size, say); err != nil {
 		return backends.Image{}, err
 	}
 	img, err = b.archivedImage(ctx, a)
-	if cerrdefs.IsNotFound(err) && len(a.tags) > 0 {
+	if cerrdefs.IsNotFound(err) && len(a.Tags) > 0 {
 		// An engine that names images by their manifest, and an archive
 		// without one: the name it gave the image is all that is left.
-		var r imageRef
-		if r, err = parseImage(a.tags[0]); err == nil {
+		var r imageref.Ref
+		if r, err = imageref.Parse(a.Tags[0]); err == nil {
 			img, err = b.localImage(ctx, r)
 		}
 	}
@@ -94,10 +119,10 @@ func (b *Backend) loadArchive(ctx context.Context, file string, say func(backend
 }
 
 // archivedImage asks for the image of an archive.
-func (b *Backend) archivedImage(ctx context.Context, a archived) (backends.Image, error) {
-	img, err := b.imageOf(ctx, a.id, nil)
-	if a.index != "" && cerrdefs.IsNotFound(err) {
-		return b.imageOf(ctx, a.index, nil)
+func (b *Backend) archivedImage(ctx context.Context, a imagefile.Contents) (backends.Image, error) {
+	img, err := b.imageOf(ctx, a.ID, nil)
+	if a.Index != "" && cerrdefs.IsNotFound(err) {
+		return b.imageOf(ctx, a.Index, nil)
 	}
 	return img, err
 }
@@ -110,7 +135,16 @@ func (b *Backend) load(ctx context.Context, op string, f io.Reader, size int64, 
 		idle.moved()
 		say(p)
 	}}
-	answer, err := b.api.ImageLoad(ctx, from)
+	whole := bufio.NewReader(from)
+	var plain io.Reader = whole
+	if begin, _ := whole.Peek(2); b.podman.Load() && imagefile.Packing(begin) == imagefile.Gzip { // it fails on a packed one
+		unzipped, err := gzip.NewReader(whole)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", op, backends.ErrBadRequest, err)
+		}
+		plain = unzipped
+	}
+	answer, err := b.api.ImageLoad(ctx, plain)
 	if err != nil {
 		return idle.why(op, b.refused(ctx, op, err))
 	}
@@ -139,89 +173,11 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readArchive finds out which image an archive holds. Names in an archive
-// prove nothing, so the digest is made from the configuration itself.
-func readArchive(f io.ReadSeeker) (archived, error) {
-	r, err := unpacked(f)
+// readArchive finds out which image an archive holds.
+func readArchive(f io.ReadSeeker) (imagefile.Contents, error) {
+	r, _, err := imagefile.Unpacked(f)
 	if err != nil {
-		return archived{}, err
+		return imagefile.Contents{}, err
 	}
-	digests := map[string]string{} // of every small file
-	var list, index []byte
-	tr := tar.NewReader(r)
-	for n := 0; ; n++ {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return archived{}, fmt.Errorf("it is no tar file: %w", err)
-		}
-		if n > maxEntries {
-			return archived{}, fmt.Errorf("it has more than %d entries", maxEntries)
-		}
-		if h.Typeflag != tar.TypeReg || h.Size > maxMeta {
-			continue
-		}
-		text, err := io.ReadAll(tr)
-		if err != nil {
-			return archived{}, fmt.Errorf("it is cut off: %w", err)
-		}
-		name := path.Clean(h.Name)
-		sum := sha256.Sum256(text)
-		digests[name] = idPrefix + hex.EncodeToString(sum[:])
-		switch name {
-		case "manifest.json":
-			list = text
-		case "index.json":
-			index = text
-		}
-	}
-	return identify(list, index, digests)
-}
-
-func identify(list, index []byte, digests map[string]string) (a archived, err error) {
-	if list == nil {
-		return a, errors.New("it has no manifest.json: it is not an archive of docker save (a root file system becomes an image by docker import)")
-	}
-	var images []struct {
-		Config   string
-		RepoTags []string
-	}
-	if err := json.Unmarshal(list, &images); err != nil {
-		return a, fmt.Errorf("its manifest.json cannot be read: %w", err)
-	}
-	if len(images) != 1 {
-		return a, fmt.Errorf("it holds %d images; save one by its name or id", len(images))
-	}
-	a.id, a.tags = digests[path.Clean(images[0].Config)], images[0].RepoTags
-	if a.id == "" {
-		return a, fmt.Errorf("its configuration %q is missing", images[0].Config)
-	}
-	var layout struct{ Manifests []struct{ Digest string } }
-	if index != nil && json.Unmarshal(index, &layout) == nil && len(layout.Manifests) == 1 {
-		a.index = layout.Manifests[0].Digest
-	}
-	return a, nil
-}
-
-// unpacked takes gzip off an archive, by its first bytes.
-func unpacked(f io.ReadSeeker) (io.Reader, error) {
-	magic := make([]byte, 6)
-	n, err := io.ReadFull(f, magic)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	for kind, begin := range map[string]string{"bzip2": "BZh", "xz": "\xfd7zXZ", "zstd": "\x28\xb5\x2f\xfd"} {
-		if bytes.HasPrefix(magic[:n], []byte(begin)) {
-			return nil, fmt.Errorf("it is packed with %s: unpack it first", kind)
-		}
-	}
-	if bytes.HasPrefix(magic[:n], []byte("\x1f\x8b")) {
-		return gzip.NewReader(f)
-	}
-	return f, nil
+	return imagefile.Scan(r)
 }

@@ -86,6 +86,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 		"a root":         {tarOf(t, file{name: "etc/passwd", mode: 0o644, text: "x"}), "docker import"},
 		"two images":     {tarOf(t, file{name: "manifest.json", text: list([]map[string]any{{"Config": "a"}, {"Config": "b"}})}), "holds 2 images"},
 		"no image":       {tarOf(t, file{name: "manifest.json", text: "[]"}), "holds 0 images"},
+		"no layer":       {tarOf(t, file{name: "a.json", text: "{}"}, file{name: "manifest.json", text: list([]map[string]any{{"Config": "a.json", "Layers": []string{"b/layer.tar"}}})}), "b/layer.tar"},
 		"no config":      {tarOf(t, file{name: "manifest.json", text: list([]map[string]any{{"Config": "a.json"}})}), "missing"},
 		"not JSON":       {tarOf(t, file{name: "manifest.json", text: "{"}), "cannot be read"},
 		"packed by xz":   {[]byte("\xfd7zXZ\x00 and more"), "xz"},
@@ -106,7 +107,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 			}
 		})
 	}
-	for _, missing := range []string{"./none.tar", "/none", "../x", t.TempDir()} {
+	for _, missing := range []string{"./none.tar", "/none", "../x"} {
 		if _, err := b.ResolveImage(t.Context(), missing, backends.PullMissing, silent); !errors.Is(err, backends.ErrImageNotFound) {
 			t.Errorf("%s: %v", missing, err)
 		}

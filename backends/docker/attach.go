@@ -8,16 +8,13 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/versions"
-	"github.com/moby/term"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/keys"
 )
 
-// defaultDetachKeys are the engine's own.
-const defaultDetachKeys = "ctrl-p,ctrl-q"
-
-// closingTime is how long an engine may take to close a stream that the user
-// detached from.
+// closingTime is how long what is being printed may take after the user
+// detached: his terminal may hold it up.
 const closingTime = time.Second
 
 // sizeAtStart says whether the engine takes a terminal's size with the start
@@ -38,9 +35,9 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	if o.Started && !lives(c) {
 		return "", notRunning(op, nil)
 	}
-	keys, err := term.ToBytes(orElse(o.DetachKeys, defaultDetachKeys))
+	sequence, err := keys.Parse(o.DetachKeys)
 	if err != nil {
-		return "", fmt.Errorf("%s: detach keys %q: %w: %w", op, o.DetachKeys, backends.ErrBadRequest, err)
+		return "", fmt.Errorf("%s: %w", op, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -58,15 +55,15 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	defer stream.Close()
 	ready()
 
-	var typed *keySequence
+	var typed *keys.Sequence
 	if c.Config.Tty {
-		typed = newKeySequence(keys)
+		typed = keys.New(sequence)
 	}
 	switch {
 	case o.ReadOnly:
-		go typed.watch(s.In) // the engine is told nothing, not even to let go
+		go typed.Watch(s.In)
 	case c.Config.OpenStdin:
-		go stream.feed(s.In, typed)
+		go stream.feed(s.In, typed, c.Config.Tty)
 	}
 	if c.Config.Tty && !o.ReadOnly {
 		go resize(ctx, backends.Size{}, s.Resize, func(ctx context.Context, size backends.Size) error {
@@ -75,10 +72,7 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	}
 	copied := make(chan error, 1)
 	go func() { copied <- split(stream, c.Config.Tty, s.Out, s.Err) }()
-	a := &attached{over: over, lost: lost, copied: copied, typed: typed.typed(), closing: closingTime, close: stream.Close}
-	if o.ReadOnly {
-		a.closing = 0
-	}
+	a := &attached{over: over, lost: lost, copied: copied, typed: typed.Typed(), close: stream.Close}
 	how, err := a.follow(ctx)
 	switch {
 	case ctx.Err() != nil && err == nil && how == "":
@@ -90,24 +84,20 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 }
 
 func attachQuery(o backends.AttachOptions) url.Values {
-	q := url.Values{"stream": {"1"}, "stdout": {"1"}, "stderr": {"1"}}
+	q := url.Values{"stream": {"1"}, "stdout": {"1"}, "stderr": {"1"}, "detachKeys": {noDetachKeys}}
 	if !o.ReadOnly {
 		q.Set("stdin", "1")
-	}
-	if o.DetachKeys != "" {
-		q.Set("detachKeys", o.DetachKeys)
 	}
 	return q
 }
 
 // attached is a connection whose end is awaited.
 type attached struct {
-	over    <-chan container.WaitResponse // the process ended
-	lost    <-chan error                  // nobody knows any more when it will
-	copied  <-chan error                  // the stream ended
-	typed   <-chan struct{}               // the user detached
-	closing time.Duration                 // how long the engine may take to close the stream then
-	close   func() error
+	over   <-chan container.WaitResponse // the process ended
+	lost   <-chan error                  // nobody knows any more when it will
+	copied <-chan error                  // the stream ended
+	typed  <-chan struct{}               // the user detached
+	close  func() error
 }
 
 // follow waits for the end of the process or of the stream. "" is the end of
@@ -119,12 +109,10 @@ func (a *attached) follow(ctx context.Context) (backends.Detachment, error) {
 	case <-a.over:
 		return backends.Ended, a.drain()
 	case <-a.typed:
-		// Docker closes the stream now. Podman takes the keys and leaves it
-		// open.
+		a.close()
 		select {
 		case <-a.copied:
-		case <-time.After(a.closing):
-			a.close()
+		case <-time.After(closingTime):
 		}
 		return backends.Detached, nil
 	case err := <-a.copied:

@@ -10,15 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/logins"
 )
 
 // config is what we read of the Docker config, config.json in its folder.
 // Other programs write more into it.
 type config struct {
-	CurrentContext string                `json:"currentContext"`
-	Auths          map[string]storedAuth `json:"auths"`
-	CredsStore     string                `json:"credsStore"`
-	CredHelpers    map[string]string     `json:"credHelpers"`
+	CurrentContext string `json:"currentContext"`
 
 	path string
 }
@@ -99,7 +98,7 @@ func fromContext(name, from string, getenv func(string) string) (endpoint, error
 		}
 		return fromHost("unix://" + defaultSocket)
 	}
-	dir := configDir(getenv)
+	dir := logins.Dir(getenv)
 	if dir == "" {
 		return bad("there is no Docker config: neither DOCKER_CONFIG nor HOME is set", nil)
 	}

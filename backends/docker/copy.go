@@ -3,10 +3,14 @@ package docker
 import (
 	"archive/tar"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"path"
 	"sync"
 
@@ -47,17 +51,25 @@ func (b *Backend) CopyOut(ctx context.Context, ref backends.Ref, file string, st
 		return err
 	}
 	op := fmt.Sprintf("copy out of %s:%s", ref.Name, file)
-	packed, st, err := b.api.CopyFromContainer(ctx, c.ID, file)
+	to := &sink{w: stream}
+	if b.podman.Load() { // it would pack what a link leads to
+		st, err := b.stat(ctx, c.ID, file)
+		if err != nil {
+			return b.fileError(ctx, op, err)
+		}
+		if st.Mode&fs.ModeSymlink != 0 {
+			if err := packLink(to, path.Base(file), st); err != nil {
+				return fmt.Errorf("%s: %w", op, err)
+			}
+			return nil
+		}
+	}
+	packed, _, err := b.api.CopyFromContainer(ctx, c.ID, file)
 	if err != nil {
 		return b.fileError(ctx, op, err)
 	}
 	defer packed.Close()
-	to := &sink{w: stream}
-	if st.Mode&fs.ModeSymlink != 0 && b.podman.Load() { // it would pack what the link leads to
-		err = packLink(to, path.Base(file), st)
-	} else {
-		_, err = io.Copy(to, packed)
-	}
+	_, err = io.Copy(to, packed)
 	if to.err != nil {
 		return fmt.Errorf("%s: %w", op, to.err)
 	}
@@ -77,11 +89,32 @@ func (b *Backend) Stat(ctx context.Context, ref backends.Ref, file string) (back
 	if err != nil {
 		return backends.PathStat{}, err
 	}
-	st, err := b.api.ContainerStatPath(ctx, c.ID, file)
+	st, err := b.stat(ctx, c.ID, file)
 	if err != nil {
 		return backends.PathStat{}, b.fileError(ctx, fmt.Sprintf("look at %s:%s", ref.Name, file), err)
 	}
 	return backends.PathStat{Name: st.Name, Size: st.Size, Mode: uint32(st.Mode), Link: st.LinkTarget}, nil
+}
+
+// stat asks for one path. Podman answers "not found" to a link that leads
+// nowhere, with the link in the header, which the API client then leaves out
+// (pkg/api/handlers/compat/containers_archive.go).
+func (b *Backend) stat(ctx context.Context, id, file string) (container.PathStat, error) {
+	st, err := b.api.ContainerStatPath(ctx, id, file)
+	if !cerrdefs.IsNotFound(err) || !b.podman.Load() {
+		return st, err
+	}
+	query := url.Values{"path": {file}}
+	resp, rerr := b.request(ctx, http.MethodHead, "/v"+b.api.ClientVersion()+"/containers/"+id+"/archive?"+query.Encode(), nil, nil)
+	if rerr != nil {
+		return st, rerr
+	}
+	defer resp.Body.Close()
+	text, berr := base64.StdEncoding.DecodeString(resp.Header.Get("X-Docker-Container-Path-Stat"))
+	if berr != nil || json.Unmarshal(text, &st) != nil || st.Mode&fs.ModeSymlink == 0 {
+		return container.PathStat{}, err
+	}
+	return st, nil
 }
 
 // fileError names a missing path. The container was there a moment ago.

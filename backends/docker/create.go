@@ -16,6 +16,7 @@ import (
 // Create makes the container, stopped. The image is never pulled here.
 func (b *Backend) Create(ctx context.Context, s backends.InstanceSpec) (backends.Instance, error) {
 	inst, err := b.create(ctx, s)
+	b.last.note(s.Labels.Nonce, isFinal(err))
 	return inst, hide(err, s.Env)
 }
 
@@ -70,7 +71,8 @@ func wantsHome(s backends.InstanceSpec) bool {
 func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFacts, home bool) (id string, fresh bool, err error) {
 	op := "create " + s.Name
 	cfg, host := b.settings(s, f, home)
-	for end := time.Now().Add(raceTime); ; {
+	end := time.Now().Add(raceTime)
+	for tries := 0; ; tries++ {
 		made, err := b.api.ContainerCreate(ctx, cfg, host, nil, nil, s.Name)
 		if err == nil {
 			return made.ID, true, nil
@@ -79,21 +81,23 @@ func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFa
 		if !errors.Is(failed, backends.ErrBadRequest) {
 			return "", false, failed
 		}
-		// Docker answers "conflict" to a name that is taken, Podman anything.
+		// Docker answers "conflict" to a name that is taken, Podman anything,
+		// and for a moment anything to who looks.
+		again := b.podman.Load() && tries < 5
 		c, seen := b.named(ctx, s.Name)
 		switch {
-		case seen == nil && ownerOf(c.Config.Labels) == s.Labels:
+		case seen == nil && backends.LabelsOf(c.Config.Labels) == s.Labels:
 			return c.ID, false, nil
 		case seen == nil:
 			return "", false, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
-		case !cerrdefs.IsNotFound(seen):
+		case !cerrdefs.IsNotFound(seen) && !again:
 			return "", false, b.fail(ctx, op, seen)
 		case cerrdefs.IsNotFound(err):
 			return "", false, b.noImage(ctx, op, s, err)
 		}
 		// A name is taken from before its container is shown until after it
 		// is removed.
-		if !cerrdefs.IsConflict(err) || time.Now().After(end) {
+		if !cerrdefs.IsConflict(err) && !again || time.Now().After(end) {
 			return "", false, failed
 		}
 		if !pause(ctx, 50*time.Millisecond) {

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -37,6 +38,7 @@ func Kind() backends.Kind {
 		Resolve:  Resolve,
 		Open:     func(ep string) (backends.Backend, error) { return Open(ep) },
 		Supports: Supports,
+		KeepsEnv: true,
 	}
 }
 
@@ -65,10 +67,11 @@ type Backend struct {
 	spoken    atomic.Bool // the API version is agreed on
 	podman    atomic.Bool // it is Podman that speaks it
 
-	facts struct {
-		sync.Mutex
-		known *engineFacts
-	}
+	asking chan struct{}               // holds one token: who has it may ask
+	facts  atomic.Pointer[engineFacts] // nil until the engine was asked
+
+	last lastCreation
+	seen atomic.Pointer[container.InspectResponse] // see known
 
 	// getenv finds the Docker config with the logins, when something is
 	// pulled. It never decides which engine is asked.
@@ -99,7 +102,7 @@ func Open(recorded string) (*Backend, error) {
 	if err != nil {
 		return nil, &backends.Unavailable{Backend: Name, Endpoint: recorded, Why: "the recorded endpoint cannot be used", Err: err}
 	}
-	return &Backend{endpoint: ep, transport: t, web: web, api: api, getenv: os.Getenv, idle: pullIdle}, nil
+	return &Backend{endpoint: ep, transport: t, web: web, api: api, getenv: os.Getenv, idle: pullIdle, asking: make(chan struct{}, 1)}, nil
 }
 
 // Close lets go of idle connections.

@@ -255,7 +255,7 @@ func made(t *testing.T, b backends.Backend, s backends.InstanceSpec) backends.Re
 		t.Fatalf("Create: %v", err)
 	}
 	ref := backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}
-	if err := b.Start(t.Context(), ref); err != nil {
+	if err := b.Start(t.Context(), ref, nil); err != nil {
 		t.Fatalf("Start: %v", err)
 	}
 	return ref

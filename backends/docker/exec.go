@@ -22,7 +22,7 @@ const noDetachKeys = "ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^"
 
 const (
 	// How soon to ask again for what the engine will know in a moment.
-	firstRetry, lastRetry = 5 * time.Millisecond, 100 * time.Millisecond
+	firstRetry, lastRetry = 5 * time.Millisecond, 200 * time.Millisecond
 	// settleTime is how long the engine may take to note an end whose stream
 	// is closed already.
 	settleTime = 10 * time.Second
@@ -109,7 +109,7 @@ func (e *execution) run(ctx context.Context, cmd backends.Command, s backends.St
 		go e.resize(while, cmd.Size, s.Resize)
 	}
 	if cmd.Stdin {
-		go stream.feed(s.In, nil)
+		go stream.feed(s.In, nil, cmd.TTY)
 	}
 	// An engine prints the reason of a failed start into the stream, as if
 	// the command had. So the first output is held until it is known whose.

@@ -14,5 +14,21 @@ func BridgeName(home string) string { return bridgeOf(home).name }
 // ArchiveID is the id of the image in an archive.
 func ArchiveID(f io.ReadSeeker) (string, error) {
 	a, err := readArchive(f)
-	return a.id, err
+	return a.ID, err
+}
+
+// CheckCode is what the program of a check ends with.
+const CheckCode = checkCode
+
+// CheckArchive is the image of a check.
+var CheckArchive = checkArchive
+
+// TinyProgram is the program of a check for an architecture.
+func TinyProgram(arch string) []byte {
+	for _, m := range machines {
+		if m.arch == arch {
+			return tinyProgram(m)
+		}
+	}
+	return nil
 }

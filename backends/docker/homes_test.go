@@ -39,7 +39,7 @@ func TestTwoHomesOnOneEngine(t *testing.T) {
 	disguised.Labels.Home = mine.Labels.Home
 	for name, err := range map[string]error{
 		"Stop":  b.Stop(t.Context(), disguised, 0),
-		"Start": b.Start(t.Context(), disguised),
+		"Start": b.Start(t.Context(), disguised, nil),
 		"Release": b.Release(t.Context(), mine.Labels.Home,
 			backends.Leftover{Kind: "network", Ref: docker.BridgeName(theirs.Labels.Home)}),
 	} {
@@ -140,7 +140,7 @@ func TestNetworkThatWasPruned(t *testing.T) {
 	if err := e.api.NetworkRemove(t.Context(), name); err != nil {
 		t.Skipf("this engine keeps the network for its stopped containers: %v", err)
 	}
-	if err := b.Start(t.Context(), ref); err != nil {
+	if err := b.Start(t.Context(), ref, nil); err != nil {
 		t.Fatalf("Start without its network: %v", err)
 	}
 	n, err := e.api.NetworkInspect(t.Context(), name, network.InspectOptions{})
@@ -204,5 +204,80 @@ func TestCreationThatRacesRemoval(t *testing.T) {
 			t.Errorf("Remove: %v", err)
 		}
 		s = next
+	}
+}
+
+// TestFindSeesWhatComesLate: the engine goes on with a creation whose caller
+// is gone, and shows nothing of it until it is done.
+func TestFindSeesWhatComesLate(t *testing.T) {
+	e := theEngine(t)
+	b := e.open(t)
+	img := resolved(t, b, e.testImage(t))
+	cut := 0
+	for i := range 12 {
+		after := time.Duration(3*i) * time.Millisecond
+		s := e.spec(t, img, idle()...)
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, err := b.Create(ctx, s)
+		cancel()
+		if err == nil {
+			continue
+		}
+		cut++
+		first, err := e.open(t).Find(t.Context(), s.Labels, s.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		if later, err := b.Find(t.Context(), s.Labels, s.Name); err != nil || later.Status != first.Status || later.ID != first.ID {
+			t.Errorf("cut off after %s: Find said %s, and later %s, %v", after, first.Status, later.Status, err)
+		}
+	}
+	if cut == 0 {
+		t.Skip("no creation could be cut off: the engine is too quick")
+	}
+}
+
+// TestFindOfWhatWasRefused: nothing comes of a creation that the engine has
+// refused each time, so nobody waits for it. One that was cut off may come
+// about, whatever the engine said to the next.
+func TestFindOfWhatWasRefused(t *testing.T) {
+	e := theEngine(t)
+	b := e.open(t)
+	s := e.spec(t, resolved(t, b, e.testImage(t)), idle()...)
+	s.Image.ID = "sha256:" + strings.Repeat("0", 64)
+	find := func(b backends.Backend, limit time.Duration) time.Duration {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		begin := time.Now()
+		o, err := b.Find(ctx, s.Labels, s.Name)
+		if err != nil || o.Status != backends.StatusGone {
+			t.Fatalf("Find: %s, %v", o.Status, err)
+		}
+		return time.Since(begin)
+	}
+	if _, err := b.Create(t.Context(), s); !errors.Is(err, backends.ErrImageNotFound) {
+		t.Fatalf("Create: %v", err)
+	}
+	if took := find(b, time.Minute); took > time.Second {
+		t.Errorf("Find of what was refused took %s", took)
+	}
+	if took := find(e.open(t), time.Minute); took < time.Second {
+		t.Errorf("Find of what somebody else tried took %s", took)
+	}
+	if took := find(e.open(t), time.Second); took > time.Second {
+		t.Errorf("Find took %s of the second it had", took)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Create(over, s); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Create: %v", err)
+	}
+	if _, err := b.Create(t.Context(), s); !errors.Is(err, backends.ErrImageNotFound) {
+		t.Fatalf("Create: %v", err)
+	}
+	if took := find(b, time.Minute); took < time.Second {
+		t.Errorf("Find of what was cut off and then refused took %s", took)
 	}
 }

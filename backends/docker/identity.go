@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -16,6 +15,30 @@ import (
 // changes, then by its labels. Another one under its name is
 // [backends.ErrNotOurs], none at all [backends.ErrNotFound].
 func (b *Backend) exact(ctx context.Context, op string, ref backends.Ref) (container.InspectResponse, error) {
+	c, err := b.identify(ctx, op, ref)
+	if err == nil {
+		b.seen.Store(&c)
+	}
+	return c, err
+}
+
+// known is the container that ref names by its id, if it is the last one that
+// [Backend.exact] found. An id and its labels are for ever, so it is the right
+// one; its state is that of then.
+func (b *Backend) known(ref backends.Ref) (container.InspectResponse, bool) {
+	c := b.seen.Load()
+	if c == nil || c.ID != ref.ID || !accepts(ref, c) {
+		return container.InspectResponse{}, false
+	}
+	return *c, true
+}
+
+// accepts says whether the container of the id in ref may be the one meant.
+func accepts(ref backends.Ref, c *container.InspectResponse) bool {
+	return ref.Foreign || backends.LabelsOf(c.Config.Labels) == ref.Labels
+}
+
+func (b *Backend) identify(ctx context.Context, op string, ref backends.Ref) (container.InspectResponse, error) {
 	op = op + " " + ref.Name
 	if ref.ID != "" {
 		c, err := b.look(ctx, ref.ID)
@@ -23,7 +46,7 @@ func (b *Backend) exact(ctx context.Context, op string, ref backends.Ref) (conta
 		case err != nil && !cerrdefs.IsNotFound(err):
 			return c, b.fail(ctx, op, err)
 		case err == nil && c.ID == ref.ID: // an id is also looked up as a name and as the start of an id
-			if ref.Foreign || ownerOf(c.Config.Labels) == ref.Labels {
+			if accepts(ref, &c) {
 				return c, nil
 			}
 			return c, fmt.Errorf("%s: the container with its id has other labels: %w", op, backends.ErrNotOurs)
@@ -35,8 +58,8 @@ func (b *Backend) exact(ctx context.Context, op string, ref backends.Ref) (conta
 		return c, fmt.Errorf("%s: %w", op, backends.ErrNotFound)
 	case err != nil:
 		return c, b.fail(ctx, op, err)
-	case ref.ID == "" && !ref.Foreign && ownerOf(c.Config.Labels) == ref.Labels:
-		return c, nil // the caller never learned the id
+	case (ref.ID == "" || c.ID == ref.ID) && !ref.Foreign && backends.LabelsOf(c.Config.Labels) == ref.Labels:
+		return c, nil // the caller never learned the id, or it appeared just now
 	}
 	return c, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
 }
@@ -78,22 +101,4 @@ func isName(s string) bool {
 		}
 	}
 	return len(s) > 1
-}
-
-// labels are what a container of a spec carries.
-func labels(s backends.InstanceSpec) map[string]string {
-	return map[string]string{
-		backends.LabelHome: s.Labels.Home, backends.LabelBottle: s.Labels.Bottle, backends.LabelNonce: s.Labels.Nonce,
-		backends.LabelGeneration: strconv.Itoa(s.Labels.Generation), backends.LabelSlug: s.Slug,
-	}
-}
-
-// ownerOf reads the labels of a container. A generation that is no number is
-// 0, which no bottle has.
-func ownerOf(l map[string]string) backends.Labels {
-	generation, err := strconv.Atoi(l[backends.LabelGeneration])
-	if err != nil {
-		generation = 0
-	}
-	return backends.Labels{Home: l[backends.LabelHome], Bottle: l[backends.LabelBottle], Nonce: l[backends.LabelNonce], Generation: generation}
 }

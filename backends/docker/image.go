@@ -10,69 +10,32 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/imageref"
 )
 
-// imageRef is what the word for an image means: a name, the id of a content,
-// or the beginning of an id.
-type imageRef struct {
-	named reference.Named // with its tag or digest; nil: id is all there is
-	id    string          // sha256:…, in full
-	short string          // the beginning of an id, when it may be one
-}
-
-const (
-	idPrefix = "sha256:"
-	idDigits = 64
-	// shortDigits is how much of an id the docker command shows.
-	shortDigits = 12
-)
-
-// parseImage reads an image's name as the docker command does.
-func parseImage(word string) (imageRef, error) {
-	if hex := strings.TrimPrefix(word, idPrefix); len(hex) == idDigits && isHex(hex) {
-		return imageRef{id: idPrefix + hex}, nil
-	}
-	named, err := reference.ParseNormalizedNamed(word)
-	if err != nil {
-		return imageRef{}, fmt.Errorf("image %.100q: %w: it is not the name of an image: %w", word, backends.ErrImageNotFound, err)
-	}
-	if d, ok := named.(reference.Digested); ok {
-		// a tag beside a digest says nothing, and not every engine takes both
-		if named, err = reference.WithDigest(reference.TrimNamed(named), d.Digest()); err != nil {
-			return imageRef{}, fmt.Errorf("image %.100q: %w: %w", word, backends.ErrImageNotFound, err)
-		}
-	}
-	r := imageRef{named: reference.TagNameOnly(named)}
-	if len(word) >= shortDigits && isHex(word) {
-		r.short = word
-	}
-	return r, nil
-}
-
-func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
-
-// ResolveImage finds an image by name, id or archive, and pins it by its id.
+// ResolveImage finds an image by name, id, archive or folder, and pins it by its id.
 func (b *Backend) ResolveImage(ctx context.Context, ref string, pull backends.Pull, say func(backends.Progress)) (backends.Image, error) {
 	if err := b.connect(ctx); err != nil {
 		return backends.Image{}, err
 	}
-	if isArchive(ref) {
-		return b.loadArchive(ctx, ref, say)
+	b.foresee(ctx)
+	if backends.IsImagePath(ref) {
+		return b.loadPath(ctx, ref, say)
 	}
-	r, err := parseImage(ref)
+	r, err := imageref.Parse(ref)
 	if err != nil {
 		return backends.Image{}, err
 	}
-	if pull != backends.PullAlways || r.named == nil {
+	if pull != backends.PullAlways || r.Named == nil {
 		img, err := b.localImage(ctx, r)
 		if err == nil || !cerrdefs.IsNotFound(err) {
 			return img, b.fail(ctx, "image "+ref, err)
 		}
-		if pull == backends.PullNever || r.named == nil {
+		if pull == backends.PullNever || r.Named == nil {
 			return img, fmt.Errorf("image %s: %w: the engine does not have it", ref, backends.ErrImageNotFound)
 		}
 	}
-	if err := b.pull(ctx, r.named, say); err != nil {
+	if err := b.pull(ctx, r.Named, say); err != nil {
 		return backends.Image{}, err
 	}
 	img, err := b.localImage(ctx, r)
@@ -80,14 +43,14 @@ func (b *Backend) ResolveImage(ctx context.Context, ref string, pull backends.Pu
 }
 
 // localImage asks for an image that the engine has.
-func (b *Backend) localImage(ctx context.Context, r imageRef) (backends.Image, error) {
-	if r.named == nil {
-		return b.imageOf(ctx, r.id, nil)
+func (b *Backend) localImage(ctx context.Context, r imageref.Ref) (backends.Image, error) {
+	if r.Named == nil {
+		return b.imageOf(ctx, r.ID, nil)
 	}
-	img, err := b.imageOf(ctx, r.named.String(), r.named)
-	if err != nil && cerrdefs.IsNotFound(err) && r.short != "" {
-		byID, ierr := b.imageOf(ctx, idPrefix+r.short, nil)
-		if ierr == nil && strings.HasPrefix(byID.ID, idPrefix+r.short) {
+	img, err := b.imageOf(ctx, r.Named.String(), r.Named)
+	if err != nil && cerrdefs.IsNotFound(err) && r.Short != "" {
+		byID, ierr := b.imageOf(ctx, imageref.IDPrefix+r.Short, nil)
+		if ierr == nil && strings.HasPrefix(byID.ID, imageref.IDPrefix+r.Short) {
 			return byID, nil
 		}
 	}
@@ -101,8 +64,8 @@ func (b *Backend) imageOf(ctx context.Context, key string, named reference.Named
 		return backends.Image{}, err
 	}
 	img := backends.Image{ID: found.ID, Digest: repoDigest(found, named), Arch: found.Architecture}
-	if !strings.HasPrefix(img.ID, idPrefix) && isHex(img.ID) {
-		img.ID = idPrefix + img.ID // Podman leaves out the kind
+	if !strings.HasPrefix(img.ID, imageref.IDPrefix) && imageref.IsHex(img.ID) {
+		img.ID = imageref.IDPrefix + img.ID // Podman leaves out the kind
 	}
 	if c := found.Config; c != nil {
 		img.User = c.User

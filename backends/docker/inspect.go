@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
+	dnetwork "github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -24,13 +25,13 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 	case errors.Is(err, backends.ErrNotFound):
 		return backends.Observation{Status: backends.StatusGone}, nil
 	case errors.Is(err, backends.ErrNotOurs):
-		o := observe(c)
+		o := b.observe(c)
 		o.Status = backends.StatusReplaced
 		return o, nil
 	case err != nil:
 		return backends.Observation{}, err
 	}
-	o := observe(c)
+	o := b.observe(c)
 	if o.Status == backends.StatusCreated && o.Detail == "" {
 		// Start refuses what its init program could not execute, and the
 		// engine never hears of it.
@@ -41,23 +42,6 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 	return o, nil
 }
 
-// Find looks an instance up by its labels, the nonce above all, so that one
-// that was renamed is found as well.
-func (b *Backend) Find(ctx context.Context, want backends.Labels, name string) (backends.Observation, error) {
-	gone := backends.Observation{Status: backends.StatusGone}
-	found, err := b.list(ctx, "find "+name,
-		label(backends.LabelHome, want.Home), label(backends.LabelBottle, want.Bottle), label(backends.LabelNonce, want.Nonce))
-	if err != nil {
-		return gone, err
-	}
-	for _, c := range found {
-		if ownerOf(c.Labels) == want {
-			return b.Inspect(ctx, backends.Ref{Name: name, ID: c.ID, Labels: want})
-		}
-	}
-	return gone, nil
-}
-
 // List returns what has the home's label, in one call. The engine says less
 // there than in Inspect: no times, no exit codes.
 func (b *Backend) List(ctx context.Context, home string) ([]backends.Observation, error) {
@@ -65,11 +49,25 @@ func (b *Backend) List(ctx context.Context, home string) ([]backends.Observation
 	if err != nil {
 		return nil, err
 	}
+	return summaries(found), nil
+}
+
+// InProject lists the containers of a compose project, whoever made them.
+func (b *Backend) InProject(ctx context.Context, project string) ([]backends.Observation, error) {
+	found, err := b.list(ctx, "list containers of project "+project, filters.Arg("label", backends.LabelProject+"="+project))
+	if err != nil {
+		return nil, err
+	}
+	return summaries(found), nil
+}
+
+// summaries translates a list of containers.
+func summaries(found []container.Summary) []backends.Observation {
 	out := make([]backends.Observation, 0, len(found))
 	for _, c := range found {
 		o := backends.Observation{
-			Name: ownName(c.Names), ID: c.ID, Labels: ownerOf(c.Labels), Slug: c.Labels[backends.LabelSlug],
-			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome]),
+			Name: ownName(c.Names), ID: c.ID, Labels: backends.LabelsOf(c.Labels), Slug: c.Labels[backends.LabelSlug],
+			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome], connected(c.NetworkSettings)),
 		}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
@@ -83,7 +81,14 @@ func (b *Backend) List(ctx context.Context, home string) ([]backends.Observation
 		}
 		out = append(out, o)
 	}
-	return out, nil
+	return out
+}
+
+func connected(s *container.NetworkSettingsSummary) map[string]*dnetwork.EndpointSettings {
+	if s == nil {
+		return nil
+	}
+	return s.Networks
 }
 
 func (b *Backend) list(ctx context.Context, op string, by ...filters.KeyValuePair) ([]container.Summary, error) {
@@ -129,14 +134,13 @@ func status(s container.ContainerState) backends.Status {
 }
 
 // observe translates what the engine says of one container.
-func observe(c container.InspectResponse) backends.Observation {
+func (b *Backend) observe(c container.InspectResponse) backends.Observation {
 	o := backends.Observation{
-		Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Labels: ownerOf(c.Config.Labels), Slug: c.Config.Labels[backends.LabelSlug],
+		Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Labels: backends.LabelsOf(c.Config.Labels), Slug: c.Config.Labels[backends.LabelSlug],
 		Status: status(c.State.Status), OOMKilled: c.State.OOMKilled, Detail: hideIn(c.State.Error, c.Config.Env),
 		StartedAt: moment(c.State.StartedAt), TTY: c.Config.Tty, ImageID: c.Image, Image: c.Config.Image,
 		Argv: append([]string{c.Path}, c.Args...), Workdir: c.Config.WorkingDir, User: c.Config.User,
-		Network: network(string(c.HostConfig.NetworkMode), c.Config.Labels[backends.LabelHome]),
-		CPUs:    float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Runtime: c.HostConfig.Runtime,
+		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Runtime: c.HostConfig.Runtime,
 	}
 	if p := c.HostConfig.PidsLimit; p != nil && *p > 0 {
 		o.Pids = *p
@@ -154,7 +158,12 @@ func observe(c container.InspectResponse) backends.Observation {
 			o.Mounts = append(o.Mounts, backends.Mount{Source: m.Source, Target: m.Destination, ReadOnly: !m.RW})
 		}
 	}
-	o.Ports, o.Enforced = ports(c), enforced(c)
+	var to map[string]*dnetwork.EndpointSettings
+	if c.NetworkSettings != nil {
+		to = c.NetworkSettings.Networks
+	}
+	o.Network = network(string(c.HostConfig.NetworkMode), o.Labels.Home, to)
+	o.Ports, o.Enforced = ports(c), enforced(c, o.Network, b.podman.Load())
 	return o
 }
 
@@ -192,8 +201,11 @@ func portKey(p backends.Port) nat.Port {
 }
 
 // enforced says in words what the engine holds the container to.
-func enforced(c container.InspectResponse) map[string]string {
+func enforced(c container.InspectResponse, network string, podman bool) map[string]string {
 	out := map[string]string{"capabilities": "as the engine's default"}
+	if less := c.HostConfig.CapDrop; len(less) > 0 { // Podman counts them one by one
+		out["capabilities"] += " without " + strings.Join(less, " ")
+	}
 	if slices.Contains(c.HostConfig.CapDrop, "ALL") || slices.Contains(c.HostConfig.CapDrop, "all") {
 		out["capabilities"] = strings.Join(c.HostConfig.CapAdd, " ")
 	}
@@ -202,13 +214,15 @@ func enforced(c container.InspectResponse) map[string]string {
 			out["privileges"] = "none gained by a program's bits"
 		}
 	}
-	switch mode := string(c.HostConfig.NetworkMode); {
-	case mode == networkNone:
+	switch bridge := bridgeOf(c.Config.Labels[backends.LabelHome]).name; {
+	case network == networkNone:
 		out["network"] = "no network"
-	case mode == bridgeOf(c.Config.Labels[backends.LabelHome]).name:
-		out["network"] = "bridge " + mode + " without traffic between bottles"
+	case network == networkFull && podman: // it has no such rule
+		out["network"] = "bridge " + bridge
+	case network == networkFull:
+		out["network"] = "bridge " + bridge + " without traffic between bottles"
 	default:
-		out["network"] = "network " + mode + " of the engine"
+		out["network"] = "network " + network + " of the engine"
 	}
 	if c.HostConfig.ReadonlyRootfs {
 		out["root"] = "read-only; /tmp and /run in memory"

@@ -41,9 +41,11 @@ func bridgeOf(home string) bridge {
 	return bridge{name: "bot-bottle-" + id, link: "bb-" + id} // a link's name has 15 bytes at most
 }
 
-// network translates a container's network mode back.
-func network(mode, home string) string {
-	if mode == bridgeOf(home).name {
+// network translates a container's network back. Docker says by its mode
+// which one it has, and Podman only by what it is connected to.
+func network(mode, home string, connected map[string]*dnetwork.EndpointSettings) string {
+	name := bridgeOf(home).name
+	if _, there := connected[name]; there || mode == name {
 		return networkFull
 	}
 	return mode
@@ -125,7 +127,7 @@ func (b *Backend) hasNetwork(ctx context.Context, br bridge, home string) (bool,
 	return true, nil
 }
 
-// Leftovers lists the home's networks and volumes.
+// Leftovers lists the home's networks and volumes, and images of its checks.
 func (b *Backend) Leftovers(ctx context.Context, home string) ([]backends.Leftover, error) {
 	const op = "list networks and volumes"
 	if err := b.connect(ctx); err != nil {
@@ -149,10 +151,11 @@ func (b *Backend) Leftovers(ctx context.Context, home string) ([]backends.Leftov
 			out = append(out, backends.Leftover{Kind: kindVolume, Ref: v.Name})
 		}
 	}
-	return out, nil
+	images, err := b.checkImages(ctx, home)
+	return append(out, images...), err
 }
 
-// Release removes a network or volume of the home that no container uses,
+// Release removes a network, a volume or a check's image of the home that no container uses,
 // stopped ones included: the engine itself only counts those that run.
 func (b *Backend) Release(ctx context.Context, home string, l backends.Leftover) error {
 	op := "release " + l.Kind + " " + l.Ref
@@ -161,6 +164,9 @@ func (b *Backend) Release(ctx context.Context, home string, l backends.Leftover)
 	}
 	if err := b.connect(ctx); err != nil {
 		return err
+	}
+	if l.Kind == backends.LeftoverImage {
+		return b.releaseImage(ctx, op, home, l.Ref)
 	}
 	var id string
 	var owner map[string]string

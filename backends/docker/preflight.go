@@ -24,15 +24,22 @@ var likely = []string{"/usr/bin", "/bin", "/usr/local/bin"}
 
 // checkCommand looks for the command of a container whose main process an
 // init program will run: that one starts well and then ends with 126 or 127,
-// as if the agent had, where the engine by itself refuses the start.
+// as if the agent had, where the engine by itself refuses the start. A command
+// that ran before is there, unless its agent removed it; then that end is told.
 func (b *Backend) checkCommand(ctx context.Context, op string, c container.InspectResponse) error {
-	if c.HostConfig.Init == nil || !*c.HostConfig.Init || c.Path == "" {
+	if c.HostConfig.Init == nil || !*c.HostConfig.Init || c.Path == "" || ranBefore(c) {
 		return nil
 	}
 	if err := b.lookFor(ctx, c.ID, c.Path, c.Config.WorkingDir, c.Config.Env); err != nil {
 		return fmt.Errorf("%s: %q: %w", op, c.Path, err)
 	}
 	return nil
+}
+
+// ranBefore says whether the main process of a container was executed, as far
+// as its last end tells.
+func ranBefore(c container.InspectResponse) bool {
+	return !moment(c.State.StartedAt).IsZero() && c.State.ExitCode != codeNotFound && c.State.ExitCode != codeNotExecutable
 }
 
 // lookFor looks for a command in a container. nil: it is there, or that could

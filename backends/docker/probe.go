@@ -18,8 +18,10 @@ type engineFacts struct {
 	runtime  string // the default
 	init     bool   // it can put a small init in front of the main process
 	localLog bool   // it has the log driver "local"
+	arch     string // of its machine, as uname says
 	memory   bool   // it enforces memory limits
 	cpu      bool   // it enforces CPU limits
+	podman   bool   // its API for Docker leaves out some of what is asked
 }
 
 // Probe says whether the engine answers and what it can do.
@@ -33,14 +35,22 @@ func (b *Backend) Probe(ctx context.Context) (backends.Engine, error) {
 
 // engine asks the engine about itself, once.
 func (b *Backend) engine(ctx context.Context) (*engineFacts, error) {
-	b.facts.Lock()
-	known := b.facts.known
-	b.facts.Unlock()
-	if known != nil {
+	select {
+	case b.asking <- struct{}{}:
+		defer func() { <-b.asking }()
+	case <-ctx.Done():
+		return nil, b.fail(ctx, "ask the engine about itself", ctx.Err())
+	}
+	if known := b.facts.Load(); known != nil {
 		return known, b.connect(ctx)
 	}
 	return b.ask(ctx)
 }
+
+// foresee asks what a creation will need to know while the image is looked
+// for: engines take 6 to 14 ms to answer that, more than to all the rest.
+// What goes wrong is said by who needs the answer.
+func (b *Backend) foresee(ctx context.Context) { go func() { _, _ = b.engine(ctx) }() }
 
 func (b *Backend) ask(ctx context.Context) (*engineFacts, error) {
 	const op = "ask the engine about itself"
@@ -60,17 +70,16 @@ func (b *Backend) ask(ctx context.Context) (*engineFacts, error) {
 		runtime: info.DefaultRuntime,
 		// 20.10 says N/A of an init program that it did not find
 		init:     info.InitBinary != "" && info.InitCommit.ID != "N/A",
+		arch:     info.Architecture,
 		localLog: slices.Contains(info.Plugins.Log, logDriver),
 		memory:   info.MemoryLimit,
 		cpu:      info.CPUCfsQuota && info.CPUCfsPeriod,
 	}
-	if b.podman.Load() {
+	if f.podman = b.podman.Load(); f.podman {
 		f.engine.Name, f.engine.ID = "Podman Engine", "" // it makes up a new id for each answer
 	}
 	f.engine.Missing = gaps(info, f)
-	b.facts.Lock()
-	b.facts.known = f
-	b.facts.Unlock()
+	b.facts.Store(f)
 	return f, nil
 }
 
@@ -81,6 +90,10 @@ func (f *engineFacts) bears(s backends.InstanceSpec) error {
 		return fmt.Errorf("--memory: this engine cannot limit memory: %w", backends.ErrUnsupported)
 	case s.CPUs > 0 && !f.cpu:
 		return fmt.Errorf("--cpus: this engine cannot limit CPU time: %w", backends.ErrUnsupported)
+	case f.podman && slices.ContainsFunc(s.Mounts, func(m backends.Mount) bool { return strings.ContainsAny(m.Source+m.Target, ",\"\n") }):
+		return fmt.Errorf("--volume: Podman's API for Docker takes a comma, a quote or a newline in a path for the end of it: %w", backends.ErrUnsupported)
+	case s.Runtime != "" && f.podman && s.Runtime != f.runtime:
+		return fmt.Errorf("--runtime %s: Podman's API for Docker takes no other than its own, %s: %w", s.Runtime, f.runtime, backends.ErrUnsupported)
 	case s.Runtime != "" && len(f.engine.Runtimes) > 0 && !slices.Contains(f.engine.Runtimes, s.Runtime):
 		return fmt.Errorf("--runtime %s: this engine has %s: %w", s.Runtime, strings.Join(f.engine.Runtimes, ", "), backends.ErrBadRequest)
 	}
@@ -108,6 +121,7 @@ func gaps(info system.Info, f *engineFacts) (out []backends.Gap) {
 	gap(!seccomp, "docker.seccomp", "system calls are not filtered", "a kernel with CONFIG_SECCOMP and an engine without --seccomp-profile=unconfined")
 	userns := f.engine.Rootless || slices.ContainsFunc(info.SecurityOptions, func(o string) bool { return strings.Contains(o, "name=userns") })
 	gap(!userns, "docker.userns", "root in a bottle is root of the host behind the container's walls", "run the engine rootless, set userns-remap, or use --runtime with a sandbox such as gVisor")
+	gap(f.podman, "docker.bridge", "bottles of one home reach each other over their network: Podman has no rule against it", "start --network none for those that must not")
 	gap(f.engine.ID == "", "docker.id", "the engine has no stable id: another engine at the same address would not be noticed", "")
 	return out
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/logins"
 )
 
 // defaultSocket is where an engine listens when nothing says otherwise.
@@ -38,7 +40,7 @@ func resolve(asked string, getenv func(string) string) (endpoint, error) {
 	if name := getenv("DOCKER_CONTEXT"); name != "" {
 		return fromContext(name, "DOCKER_CONTEXT="+name, getenv)
 	}
-	cfg, err := readConfig(configDir(getenv))
+	cfg, err := readConfig(logins.Dir(getenv))
 	if err != nil {
 		return endpoint{}, err
 	}
@@ -98,7 +100,7 @@ func fromEnv(getenv func(string) string) (endpoint, error) {
 		return ep, nil
 	}
 	if certs == "" {
-		certs = configDir(getenv)
+		certs = logins.Dir(getenv)
 	}
 	if certs, err = filepath.Abs(certs); err != nil {
 		return endpoint{}, &badEndpoint{"DOCKER_CERT_PATH", "it is relative to a folder that is not there", err}
@@ -118,17 +120,6 @@ func withTLS(host string, ep endpoint, certs string, verify bool) (endpoint, err
 	}
 	host, _, _ = strings.Cut(host, "?")
 	return parseEndpoint(host + "?tls=" + inQuery.Replace(certs) + "&verify=" + flag)
-}
-
-// configDir is the folder of the Docker config; "" when there can be none.
-func configDir(getenv func(string) string) string {
-	if dir := getenv("DOCKER_CONFIG"); dir != "" {
-		return dir
-	}
-	if home := getenv("HOME"); home != "" {
-		return filepath.Join(home, ".docker")
-	}
-	return ""
 }
 
 func isFile(p string) bool {

@@ -85,7 +85,7 @@ func checkSpec(s backends.InstanceSpec) error {
 // is set to what the spec says.
 func (b *Backend) settings(s backends.InstanceSpec, f *engineFacts, home bool) (*container.Config, *container.HostConfig) {
 	cfg := &container.Config{
-		Image: s.Image.ID, Env: slices.Clone(s.Env), WorkingDir: s.Workdir, User: s.User, Labels: labels(s),
+		Image: s.Image.ID, Env: slices.Clone(s.Env), WorkingDir: s.Workdir, User: s.User, Labels: s.Labels.Pairs(s.Slug),
 		Tty: s.TTY, OpenStdin: s.Stdin,
 		// without a terminal the agent must see the end of its input
 		StdinOnce: s.Stdin && !s.TTY,

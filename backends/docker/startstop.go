@@ -20,33 +20,44 @@ const (
 	codeNotFound      = 127
 )
 
-// Start runs the main process. A paused instance is thawed.
-func (b *Backend) Start(ctx context.Context, ref backends.Ref) error {
-	c, err := b.exact(ctx, "start", ref)
-	if err != nil {
-		return err
+// Start runs the main process. A paused instance is thawed. The engine keeps
+// the values of variables, so those given here are not looked at.
+func (b *Backend) Start(ctx context.Context, ref backends.Ref, _ []string) error {
+	c, ok := b.known(ref)
+	if !ok || lives(c) {
+		var err error
+		if c, err = b.exact(ctx, "start", ref); err != nil {
+			return err
+		}
 	}
 	op := "start " + ref.Name
-	switch status(c.State.Status) {
-	case backends.StatusPaused:
-		return b.fail(ctx, op, b.api.ContainerUnpause(ctx, c.ID))
-	case backends.StatusRunning:
-		return nil
+	if lives(c) {
+		return b.thaw(ctx, op, c)
 	}
 	if err := b.checkCommand(ctx, op, c); err != nil {
 		return err
 	}
-	err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+	err := b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
 	if cerrdefs.IsNotFound(err) && string(c.HostConfig.NetworkMode) == bridgeOf(ref.Home).name {
-		if nerr := b.reconnect(ctx, ref.Home, c.ID); nerr != nil {
+		switch nerr := b.reconnect(ctx, ref.Home, c.ID); {
+		case nerr == nil:
+			err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+		case !cerrdefs.IsNotFound(nerr): // else it is the container that is gone
 			return fmt.Errorf("%s: %w", op, nerr)
 		}
-		err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
 	}
 	if err == nil {
 		return nil
 	}
 	return hide(b.notStarted(ctx, op, ref, err), c.Config.Env)
+}
+
+// thaw lets a container go on that lives.
+func (b *Backend) thaw(ctx context.Context, op string, c container.InspectResponse) error {
+	if status(c.State.Status) != backends.StatusPaused {
+		return nil
+	}
+	return b.fail(ctx, op, b.api.ContainerUnpause(ctx, c.ID))
 }
 
 // notStarted says why a start failed, by what the engine has recorded. nil:
@@ -61,7 +72,7 @@ func (b *Backend) notStarted(ctx context.Context, op string, ref backends.Ref, c
 	case err != nil:
 		return err
 	case lives(c):
-		return nil
+		return b.thaw(ctx, op, c)
 	case c.State.ExitCode == codeNotFound:
 		return fmt.Errorf("%s: %w: %w", op, backends.ErrCommandNotFound, cause)
 	case c.State.ExitCode == codeNotExecutable:
@@ -82,16 +93,20 @@ func lives(c container.InspectResponse) bool {
 // Stop ends the main process and waits for its end. The engine does the
 // waiting and the hard end, so that it is stopped even when we are killed.
 func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duration) error {
-	c, err := b.exact(ctx, "stop", ref)
-	switch {
-	case errors.Is(err, backends.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case !lives(c):
-		return nil
+	c, ok := b.known(ref)
+	if !ok {
+		var err error
+		switch c, err = b.exact(ctx, "stop", ref); {
+		case errors.Is(err, backends.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case !lives(c):
+			return nil
+		}
 	}
 	op := "stop " + ref.Name
+	var err error
 	if grace > 0 {
 		seconds := int(math.Ceil(grace.Seconds())) // 0 would be the hard end
 		err = b.api.ContainerStop(ctx, c.ID, container.StopOptions{Timeout: &seconds})
@@ -103,6 +118,9 @@ func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duratio
 		if now, lerr := b.look(ctx, c.ID); !cerrdefs.IsNotFound(lerr) && (lerr != nil || lives(now)) {
 			return b.fail(ctx, op, err)
 		}
+	}
+	if err == nil && grace > 0 && !b.podman.Load() {
+		return nil // dockerd answers a stop when it does not run any more
 	}
 	err = b.ended(ctx, op, c.ID)
 	if errors.Is(err, backends.ErrNotFound) {
@@ -152,15 +170,19 @@ func (b *Backend) Remove(ctx context.Context, ref backends.Ref) error {
 		return err
 	}
 	op := "remove " + ref.Name
-	for {
+	for tries := 0; ; tries++ {
 		err = b.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		switch {
-		case err == nil || cerrdefs.IsNotFound(err):
+		if err == nil || cerrdefs.IsNotFound(err) {
 			return nil
-		case !cerrdefs.IsConflict(err):
+		}
+		// Somebody else may be removing it: Docker then says conflict, Podman
+		// anything for a moment. It is gone only when he is done.
+		if _, seen := b.look(ctx, c.ID); cerrdefs.IsNotFound(seen) {
+			return nil
+		}
+		if !cerrdefs.IsConflict(err) && (tries == 10 || !b.podman.Load()) {
 			return b.fail(ctx, op, err)
 		}
-		// Somebody else is removing it; it is gone only when he is done.
 		if !pause(ctx, 50*time.Millisecond) {
 			return b.fail(ctx, op, ctx.Err())
 		}

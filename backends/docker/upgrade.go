@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/errdefs/pkg/errhttp"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/keys"
 )
 
 // conn is a connection to the engine that became a stream in both directions.
@@ -98,105 +99,69 @@ func (t *typed) Unwrap() []error { return []error{t.words, t.kind} }
 
 // feed copies the caller's input to the engine until either ends. It is not
 // waited for: a terminal where nobody types cannot be told to stop reading.
-func (c *conn) feed(in io.Reader, keys *keySequence) {
+// Of input for a terminal the end is not told: there it means nothing, and
+// dockerd would send no more output after it (attachStdin of
+// container/stream/attach.go).
+func (c *conn) feed(in io.Reader, let *keys.Sequence, terminal bool) {
 	if in != nil {
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := in.Read(buf)
-			keys.see(buf[:n]) // before the engine sees them and closes the stream
-			if n > 0 {
-				if _, werr := c.Write(buf[:n]); werr != nil {
+			typed := let.Pass(buf[:n])
+			if err != nil {
+				typed = append(typed, let.Rest()...)
+			}
+			if len(typed) > 0 {
+				if _, werr := c.Write(typed); werr != nil {
 					return
 				}
+			}
+			if let.IsTyped() {
+				return
 			}
 			if err != nil {
 				break
 			}
 		}
 	}
-	c.CloseWrite()
+	if !terminal {
+		c.CloseWrite()
+	}
 }
 
 // resize passes the terminal's size on until ctx ends, first the one that is
 // known already, if any. A terminal that is not there yet takes it later: set
-// is tried again, unless a newer size comes.
+// is tried again, unless a newer size comes. What was set is set once more
+// after a moment: Podman says yes to a size that came too early, and drops it.
 func resize(ctx context.Context, want backends.Size, sizes <-chan backends.Size, set func(context.Context, backends.Size) error) {
-	todo := want != backends.Size{}
+	left := 0 // how often it is still to be set
+	if want != (backends.Size{}) {
+		left = 2
+	}
 	for wait := firstRetry; ; {
 		var again <-chan time.Time
-		if todo && set(ctx, want) != nil {
-			again = time.After(wait)
+		if left > 0 {
+			if set(ctx, want) == nil {
+				left--
+				wait = lastRetry
+			}
+			if left > 0 {
+				again = time.After(wait)
+			}
 			wait = min(2*wait, lastRetry)
-		} else {
-			todo, wait = false, firstRetry
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case size, open := <-sizes:
 			if open {
-				want, todo = size, true
+				want, left, wait = size, 2, firstRetry
 			} else {
 				sizes = nil
 			}
 		case <-again:
 		}
 	}
-}
-
-// watch looks for the keys in what the user types and drops the rest.
-func (k *keySequence) watch(in io.Reader) {
-	if k == nil || in == nil {
-		return
-	}
-	buf := make([]byte, 256)
-	for {
-		n, err := in.Read(buf)
-		k.see(buf[:n])
-		if err != nil {
-			return
-		}
-	}
-}
-
-// keySequence notices the keys that detach. The engine acts on them; here is
-// only remembered that they were typed, since a stream ends the same way when
-// the process does.
-type keySequence struct {
-	keys []byte
-	next int
-	done chan struct{} // closed when all of them were typed
-}
-
-func newKeySequence(keys []byte) *keySequence {
-	return &keySequence{keys: keys, done: make(chan struct{})}
-}
-
-// see is for one goroutine only.
-func (k *keySequence) see(p []byte) {
-	if k == nil || k.next == len(k.keys) {
-		return
-	}
-	for _, b := range p {
-		if b != k.keys[k.next] {
-			k.next = 0
-		}
-		if b == k.keys[k.next] {
-			k.next++
-		}
-		if k.next == len(k.keys) {
-			close(k.done)
-			return
-		}
-	}
-}
-
-// typed is closed when the keys were typed; of no keys it never is.
-func (k *keySequence) typed() <-chan struct{} {
-	if k == nil {
-		return nil
-	}
-	return k.done
 }
 
 // notRunning is what a stream of something that does not run is.

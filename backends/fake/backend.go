@@ -17,6 +17,7 @@ const version = "1.0"
 // backend is one process's view of an engine.
 type backend struct {
 	kind, endpoint string
+	machine        bool // see MachineKind
 	*Engine
 }
 
@@ -141,7 +142,8 @@ func (b *backend) see(r *record) (backends.Observation, error) {
 		Name: r.Name, ID: r.ID, Labels: r.owner(), Slug: r.Labels[backends.LabelSlug], Status: backends.StatusCreated,
 		TTY: s.TTY, ImageID: s.Image.ID, Image: s.Image.ID, Argv: s.Argv, Workdir: s.Workdir, User: s.User,
 		Mounts: s.Mounts, Network: s.Network, CPUs: s.CPUs, Memory: s.Memory, Pids: s.Pids, Runtime: s.Runtime,
-		Ports: s.Ports, StartedAt: r.Started,
+		Session: r.session(),
+		Ports:   s.Ports, StartedAt: r.Started,
 		Enforced: map[string]string{"network": s.Network, "limits": "recorded only", "ports": "recorded only"},
 	}
 	runs, err := b.runs(r.ID)
@@ -168,46 +170,13 @@ func (b *backend) see(r *record) (backends.Observation, error) {
 	if end.Run != r.Run {
 		end = exit{Run: r.Run, Code: 137}
 	}
+	_, powered := os.Stat(b.instance(r.ID, "powered"))
+	o.Lingers = powered == nil
 	o.Status, o.ExitCode, o.EndedAt, o.Detail = backends.StatusStopped, &end.Code, end.Ended, end.Detail
 	if end.Failed && r.Run == 1 {
 		o.Status, o.StartedAt = backends.StatusCreated, end.Ended
 	}
 	return o, nil
-}
-
-func (b *backend) Find(ctx context.Context, want backends.Labels, name string) (o backends.Observation, err error) {
-	err = b.around(ctx, "find", name, func() error {
-		o = backends.Observation{Name: name, Status: backends.StatusGone}
-		r, err := b.named(name)
-		if err == nil && r != nil && r.owner() == want {
-			o, err = b.see(r)
-		}
-		return err
-	})
-	return o, err
-}
-
-func (b *backend) List(ctx context.Context, home string) (out []backends.Observation, err error) {
-	err = b.around(ctx, "list", "", func() error {
-		all, err := b.all()
-		if err != nil {
-			return err
-		}
-		for _, r := range all {
-			if h, ours := r.Labels[backends.LabelHome]; !ours || home != "" && h != home {
-				continue
-			}
-			o, err := b.see(r)
-			if err != nil {
-				return err
-			}
-			if o.Status != backends.StatusGone {
-				out = append(out, o)
-			}
-		}
-		return nil
-	})
-	return out, err
 }
 
 const kindNetwork = "network"

@@ -10,7 +10,7 @@ import (
 // Make makes an instance with exactly these labels, which does not run.
 func (e *Engine) Make(name string, labels map[string]string) (id string, err error) {
 	r, err := e.make(context.Background(), backends.InstanceSpec{
-		Name: name, Image: backends.Image{ID: builtin[1].ID}, Argv: builtin[1].Argv, Workdir: "/", Network: "none"}, labels)
+		Name: name, Image: backends.Image{ID: builtin[1].ID}, Argv: builtin[1].Argv, Workdir: "/", Network: "none"}, false, labels)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) Stop(name string) error {
 // Start runs what has the name.
 func (e *Engine) Start(name string) error {
 	return e.with(name, func(r *record) error {
-		return e.start(context.Background(), r.ID, func() error { return nil })
+		return e.start(context.Background(), r.ID, nil, func() error { return nil })
 	})
 }
 

@@ -49,7 +49,7 @@ func running(t *testing.T, b backends.Backend, argv ...string) backends.Ref {
 			t.Log(err) // a fault may be planned
 		}
 	})
-	if err := b.Start(t.Context(), ref); err != nil {
+	if err := b.Start(t.Context(), ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	return ref
@@ -100,7 +100,7 @@ func perform(ctx context.Context, b backends.Backend, verb string, ref backends.
 		_, err = b.Create(ctx, s)
 		return err
 	case "start":
-		return b.Start(ctx, ref)
+		return b.Start(ctx, ref, nil)
 	case "stop":
 		return b.Stop(ctx, ref, 5*time.Second)
 	case "remove":

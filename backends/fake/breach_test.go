@@ -97,8 +97,8 @@ func (b tidy) Create(ctx context.Context, s backends.InstanceSpec) (backends.Ins
 
 type eager struct{ backends.Backend }
 
-func (b eager) Start(ctx context.Context, ref backends.Ref) error {
-	err := b.Backend.Start(ctx, ref)
+func (b eager) Start(ctx context.Context, ref backends.Ref, env []string) error {
+	err := b.Backend.Start(ctx, ref, env)
 	if errors.Is(err, backends.ErrNotFound) {
 		return nil
 	}

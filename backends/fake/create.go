@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -27,10 +26,7 @@ func (b *backend) Create(ctx context.Context, s backends.InstanceSpec) (made bac
 				return err
 			}
 		}
-		r, err := b.make(ctx, s, map[string]string{
-			backends.LabelHome: s.Labels.Home, backends.LabelBottle: s.Labels.Bottle, backends.LabelNonce: s.Labels.Nonce,
-			backends.LabelGeneration: strconv.Itoa(s.Labels.Generation), backends.LabelSlug: s.Slug,
-		})
+		r, err := b.make(ctx, s, b.machine, s.Labels.Pairs(s.Slug))
 		if err != nil {
 			return err
 		}
@@ -38,7 +34,7 @@ func (b *backend) Create(ctx context.Context, s backends.InstanceSpec) (made bac
 			return fmt.Errorf("%w: %s exists", backends.ErrNotOurs, s.Name)
 		}
 		engine, err := b.whoAmI(ctx)
-		made = backends.Instance{ID: r.ID, Runtime: s.Runtime, EngineID: engine, Version: version}
+		made = backends.Instance{ID: r.ID, Runtime: s.Runtime, EngineID: engine, Version: version, Session: r.session()}
 		return err
 	})
 	return made, err
@@ -92,7 +88,7 @@ func (b *backend) check(s *backends.InstanceSpec) error {
 
 // make makes an instance, or returns the one that has the name. The folder
 // appears whole or not at all.
-func (e *Engine) make(ctx context.Context, s backends.InstanceSpec, labels map[string]string) (*record, error) {
+func (e *Engine) make(ctx context.Context, s backends.InstanceSpec, machine bool, labels map[string]string) (*record, error) {
 	unlock, err := lock(ctx, e.path("lock"))
 	if err != nil {
 		return nil, err
@@ -102,7 +98,10 @@ func (e *Engine) make(ctx context.Context, s backends.InstanceSpec, labels map[s
 		return r, err
 	}
 	s.Resource = nil // is the caller's, and not for a file
-	r := &record{ID: newID(), Name: s.Name, Labels: maps.Clone(labels), Spec: s}
+	if machine {
+		s.Env = nil
+	}
+	r := &record{ID: newID(), Name: s.Name, Labels: maps.Clone(labels), Spec: s, Machine: machine}
 	tmp := e.path("instances", "new-"+r.ID)
 	if err := os.MkdirAll(filepath.Join(tmp, "root"), 0o755); err != nil {
 		return nil, err

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,14 +47,24 @@ func (e *Engine) Dir() string { return e.dir }
 //	op.lock    held while it is started or removed
 //	exit.json  how a run ended, written by the supervisor
 //	paused     there while it is paused
+//	powered    there from the start of a machine until it is stopped
 //	s          the supervisor's socket
 //	wait-*     sockets of clients that attach to the next run
 type record struct {
 	ID, Name string
 	Labels   map[string]string
 	Spec     backends.InstanceSpec
-	Run      int // how often it was started
+	Machine  bool // of a MachineKind: Spec.Env is not kept, and it lingers
+	Run      int  // how often it was started
 	Started  time.Time
+}
+
+// session is how it is attached to; a machine has no attach of its engine's.
+func (r *record) session() string {
+	if r.Machine {
+		return "holder/1"
+	}
+	return "engine"
 }
 
 // exit is how a run ended. Failed says that the main process never was.
@@ -148,16 +157,8 @@ func (e *Engine) named(name string) (*record, error) {
 
 func (e *Engine) save(r *record) error { return writeJSON(e.instance(r.ID, "instance.json"), r) }
 
-// owner reads the labels as bot-bottle writes them. A generation that is no
-// number is 0, which no bottle has.
-func (r *record) owner() backends.Labels {
-	n, err := strconv.Atoi(r.Labels[backends.LabelGeneration])
-	if err != nil {
-		n = 0
-	}
-	return backends.Labels{Home: r.Labels[backends.LabelHome], Bottle: r.Labels[backends.LabelBottle],
-		Nonce: r.Labels[backends.LabelNonce], Generation: n}
-}
+// owner reads the labels as bot-bottle writes them.
+func (r *record) owner() backends.Labels { return backends.LabelsOf(r.Labels) }
 
 // runs says whether the supervisor of an instance lives: it holds run.lock.
 // The question takes the lock shared, so that questions do not answer one

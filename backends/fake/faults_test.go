@@ -30,7 +30,7 @@ func call(ctx context.Context, b backends.Backend, method string, ref backends.R
 		}
 	case "start":
 		if err = b.Stop(ctx, ref, 0); err == nil {
-			err = b.Start(ctx, ref)
+			err = b.Start(ctx, ref, nil)
 		}
 	case "stop":
 		err = b.Stop(ctx, ref, time.Second)
@@ -42,6 +42,10 @@ func call(ctx context.Context, b backends.Backend, method string, ref backends.R
 		_, err = b.Find(ctx, ref.Labels, ref.Name)
 	case "list":
 		_, err = b.List(ctx, "home")
+	case "deep":
+		err = b.(backends.DeepProber).DeepProbe(ctx, "deep", backends.ThrowawayLabels("", "n", time.Now()), func(backends.Progress) {})
+	case "in-project":
+		_, err = b.(backends.Projects).InProject(ctx, "project")
 	case "exec":
 		_, err = b.Exec(ctx, ref, backends.Command{Argv: []string{"true"}}, backends.Streams{})
 	case "attach":
@@ -178,6 +182,16 @@ func TestFaultsInAllTheirKinds(t *testing.T) {
 		if got := errors.As(err, &down); got != want {
 			t.Errorf("call %d: %v, want a fault: %v", i, err, want)
 		}
+	}
+	if left, err := fake.At(dir).Faults(); err != nil || len(left.Faults) > 0 {
+		t.Errorf("when all that was planned has happened: %+v, %v", left, err)
+	}
+	plan(t, dir, fake.Faults{Faults: []fake.Fault{{Point: "probe:before", Skip: 3}}})
+	if err := errors.Join(probe(t.Context()), probe(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if left, err := fake.At(dir).Faults(); err != nil || len(left.Faults) != 1 || left.Faults[0].Skip != 1 {
+		t.Errorf("after two calls of three: %+v, %v", left, err)
 	}
 	plan(t, dir, fake.Faults{Faults: []fake.Fault{{Point: "probe:after", Hang: true}}})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -24,7 +24,14 @@ const scheme = "fake"
 
 // Kind is a kind of backend whose engines are folders. Its usual name is
 // "fake"; tests register it under other names to have fleets.
-func Kind(name string) backends.Kind {
+func Kind(name string) backends.Kind { return kind(name, false) }
+
+// MachineKind is such a kind with the manners of a micro-VM's: its instances
+// keep no value of a variable, and when the main process ends by itself what
+// it ran in lingers until Stop.
+func MachineKind(name string) backends.Kind { return kind(name, true) }
+
+func kind(name string, machine bool) backends.Kind {
 	if name == "" {
 		name = scheme
 	}
@@ -48,9 +55,10 @@ func Kind(name string) backends.Kind {
 			if err != nil {
 				return nil, &backends.Unavailable{Backend: name, Endpoint: endpoint, Why: "this is no endpoint of it", Err: err}
 			}
-			return &backend{kind: name, endpoint: endpoint, Engine: At(dir)}, nil
+			return &backend{kind: name, endpoint: endpoint, machine: machine, Engine: At(dir)}, nil
 		},
 		Supports: func(backends.InstanceSpec) []string { return nil },
+		KeepsEnv: !machine,
 	}
 }
 

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,10 @@ import (
 // envSupervisor names the variable that makes a program a supervisor: the
 // folder of its instance.
 const envSupervisor = "BOT_BOTTLE_FAKE_SUPERVISOR"
+
+// envValues names the variable with what the record does not keep, as JSON: a
+// list of K=V.
+const envValues = "BOT_BOTTLE_FAKE_VALUES"
 
 // lifetime bounds what a killed test leaves behind.
 const lifetime = time.Hour
@@ -77,7 +82,8 @@ const (
 
 // launch starts the supervisor of an instance, which is nobody's child once
 // this process ends, and waits until the main process runs.
-func (e *Engine) launch(ctx context.Context, r *record, bin string, launched func() error) error {
+// env is handed over in its environment, and nowhere else.
+func (e *Engine) launch(ctx context.Context, r *record, bin string, env []string, launched func() error) error {
 	if !mainCalled {
 		return errors.New("fake: this program does not call fake.Main")
 	}
@@ -98,8 +104,12 @@ func (e *Engine) launch(ctx context.Context, r *record, bin string, launched fun
 	if err != nil {
 		return errors.Join(err, w.Close(), l.Close())
 	}
+	values, err := json.Marshal(env)
+	if err != nil {
+		return errors.Join(err, w.Close(), l.Close(), words.Close())
+	}
 	cmd := exec.Command(exe)
-	cmd.Env = []string{envSupervisor + "=" + e.instance(r.ID), envBin + "=" + bin,
+	cmd.Env = []string{envSupervisor + "=" + e.instance(r.ID), envBin + "=" + bin, envValues + "=" + string(values),
 		"GORACE=atexit_sleep_ms=0"} // a race detector would make every end a second late
 	cmd.Dir, cmd.Stdout, cmd.Stderr = e.instance(r.ID), words, words
 	cmd.ExtraFiles = []*os.File{l, w}

@@ -3,7 +3,9 @@ package fake_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -41,6 +43,68 @@ func open(t *testing.T, dir string) backends.Backend {
 func TestConformance(t *testing.T) {
 	usable(t)
 	backendtest.Run(t, harness(t, func(b backends.Backend) backends.Backend { return b }))
+}
+
+// TestConformanceOfMachines is the contract once more, of the kind that keeps
+// no values and lingers.
+func TestConformanceOfMachines(t *testing.T) {
+	usable(t)
+	h := harness(t, func(b backends.Backend) backends.Backend { return b })
+	kept := h.Open
+	h.Open = func(t *testing.T) backends.Backend {
+		b, err := fake.MachineKind("machine").Open(fake.Endpoint(kept(t).(interface{ Dir() string }).Dir()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	h.Without[backendtest.KeepsEnv] = "a machine is given its values at each start"
+	backendtest.Run(t, h)
+}
+
+// A machine's values are in no file of the engine, and what it ran in stays
+// until it is stopped.
+func TestMachinesKeepNothingAndLinger(t *testing.T) {
+	usable(t)
+	const value = "sesame-open-up-4711"
+	dir := t.TempDir()
+	b, err := fake.MachineKind("machine").Open(fake.Endpoint(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	img, err := b.ResolveImage(ctx, "busybox", backends.PullNever, func(backends.Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := backends.InstanceSpec{Name: "m", Image: img, Network: "none", Argv: []string{"sh", "-c", `test "$TOKEN" = ` + "sesame-open-up-$N"},
+		Env: []string{"TOKEN=" + value, "N=4711"}, Labels: backends.Labels{Home: "h", Bottle: "b", Nonce: "n", Generation: 1},
+		Resource: func(backends.Leftover) error { return nil }}
+	made, err := b.Create(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := backends.Ref{Name: s.Name, ID: made.ID, Labels: s.Labels}
+	defer b.Remove(context.WithoutCancel(ctx), ref)
+	if err := b.Start(ctx, ref, s.Env); err != nil {
+		t.Fatal(err)
+	}
+	o, err := b.Wait(ctx, ref)
+	if err != nil || o.ExitCode == nil || *o.ExitCode != 0 {
+		t.Errorf("it ran without its values: %+v, %v", o, err)
+	}
+	if o.Status != backends.StatusStopped || !o.Lingers {
+		t.Errorf("after its end it is %s, lingers: %v", o.Status, o.Lingers)
+	}
+	if found, err := exec.Command("grep", "-rl", "--exclude-dir=images", value, dir).Output(); err == nil {
+		t.Errorf("the engine keeps the value in %s", found)
+	}
+	if err := b.Stop(ctx, ref, 0); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := b.Inspect(ctx, ref); err != nil || o.Lingers {
+		t.Errorf("after Stop it lingers: %v, %v", o.Lingers, err)
+	}
 }
 
 // harness is the fake under test; wrap may spoil it.

@@ -54,7 +54,7 @@ func TestAKilledSupervisorIsAStoppedInstance(t *testing.T) {
 	if err != nil || o.Status != backends.StatusStopped || o.ExitCode == nil || *o.ExitCode != 137 {
 		t.Errorf("after the kill: %+v, %v", o, err)
 	}
-	if err := b.Start(t.Context(), ref); err != nil {
+	if err := b.Start(t.Context(), ref, nil); err != nil {
 		t.Errorf("Start after the kill: %v", err)
 	}
 	status(t, b, backends.StatusRunning)

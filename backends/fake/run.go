@@ -11,19 +11,22 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
 
-func (b *backend) Start(ctx context.Context, ref backends.Ref) error {
+func (b *backend) Start(ctx context.Context, ref backends.Ref, env []string) error {
 	return b.around(ctx, "start", ref.Name, func() error {
 		r, err := b.must(ref)
 		if err != nil {
 			return err
 		}
-		return b.start(ctx, r.ID, func() error { return b.at(ctx, "start:launched", ref.Name) })
+		if !r.Machine {
+			env = nil // the record has them
+		}
+		return b.start(ctx, r.ID, env, func() error { return b.at(ctx, "start:launched", ref.Name) })
 	})
 }
 
 // start runs the main process, unless it runs. launched is called when it is
-// on its way.
-func (e *Engine) start(ctx context.Context, id string, launched func() error) error {
+// on its way. env is what the record does not keep.
+func (e *Engine) start(ctx context.Context, id string, env []string, launched func() error) error {
 	unlock, r, err := e.hold(ctx, id)
 	if err != nil {
 		return err
@@ -41,7 +44,12 @@ func (e *Engine) start(ctx context.Context, id string, launched func() error) er
 	if err := e.save(r); err != nil {
 		return err
 	}
-	return e.launch(ctx, r, bin, launched)
+	if r.Machine {
+		if err := os.WriteFile(e.instance(id, "powered"), nil, 0o600); err != nil {
+			return err
+		}
+	}
+	return e.launch(ctx, r, bin, env, launched)
 }
 
 // hold takes an instance for a start or a removal.
@@ -81,7 +89,10 @@ func (b *backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duratio
 			patience, cancel := context.WithTimeout(ctx, grace)
 			err := b.ended(patience, r.ID)
 			cancel()
-			if err == nil || ctx.Err() != nil {
+			if err == nil {
+				return b.powerOff(r.ID)
+			}
+			if ctx.Err() != nil {
 				return err
 			}
 		}
@@ -94,7 +105,18 @@ func (e *Engine) kill(ctx context.Context, id string) error {
 	if err := e.tell(ctx, id, request{Op: opKill}); err != nil {
 		return err
 	}
-	return e.ended(ctx, id)
+	if err := e.ended(ctx, id); err != nil {
+		return err
+	}
+	return e.powerOff(id)
+}
+
+// powerOff frees the machine of an instance whose main process has ended.
+func (e *Engine) powerOff(id string) error {
+	if err := os.Remove(e.instance(id, "powered")); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (b *backend) Remove(ctx context.Context, ref backends.Ref) error {

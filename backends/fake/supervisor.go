@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -69,6 +70,11 @@ func (s *supervisor) begin() (err error) {
 	if err = readJSON(filepath.Join(s.dir, "instance.json"), &s.rec); err != nil {
 		return err
 	}
+	var values []string
+	if err = json.Unmarshal([]byte(os.Getenv(envValues)), &values); err != nil {
+		return fmt.Errorf("values of variables: %w", err)
+	}
+	s.rec.Spec.Env = append(s.rec.Spec.Env, values...)
 	if err = arrange(s.root, os.Getenv(envBin), s.rec.Spec); err != nil {
 		return err
 	}
