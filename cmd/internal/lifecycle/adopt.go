@@ -158,7 +158,7 @@ func (m *Manager) takeIn(ctx context.Context, r AdoptRequest, kind, endpoint str
 		}
 		_, err := tx.Append(ctx, id, 0, &c,
 			&events.InstanceCreated{Generation: generation, InstanceName: o.Name, InstanceID: o.ID, Nonce: o.Labels.Nonce,
-				ImageID: o.ImageID, Runtime: o.Runtime, EngineID: engine.ID, BackendVersion: engine.Version, Session: SessionEngine},
+				ImageID: o.ImageID, Runtime: o.Runtime, EngineID: engine.ID, BackendVersion: engine.Version, Session: orElse(o.Session, SessionEngine)},
 			&events.BottleStopped{Generation: generation, Reason: events.ReasonAdopted, ExitCode: o.ExitCode})
 		if err != nil {
 			return err

@@ -16,7 +16,7 @@ func (m *Manager) sameRequest(ctx context.Context, c events.BottleCreated) (*pro
 		return nil, nil
 	}
 	var b projections.Bottle
-	err := m.Log.View(ctx, func(v *events.View) error {
+	err := m.Log.Peek(ctx, func(v *events.View) error {
 		id, err := projections.ByIdempotencyKey(ctx, v, c.IdempotencyKey)
 		if err != nil || id == "" {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/events"
@@ -38,7 +39,8 @@ func (h *hold) build(ctx context.Context, img backends.Image, env []string, argv
 	if err != nil {
 		return h.notBuilt(ctx, m.unanswered(ctx, q, placeOf(h.b), err), img)
 	}
-	err = h.record(ctx, m.instanceEvent(h.b, inst.ID, inst.Runtime, inst.EngineID, inst.Version, img))
+	h.env = env
+	err = h.record(ctx, m.instanceEvent(h.b, inst, img))
 	if err != nil {
 		return about(h.b.Slug, h.b.Backend, err)
 	}
@@ -64,7 +66,7 @@ func (h *hold) notBuilt(ctx context.Context, cause error, img backends.Image) er
 // found records the instance of the open claim, whose creation had no answer.
 func (h *hold) found(ctx context.Context, o backends.Observation, img backends.Image) error {
 	engine, version := h.engineID(ctx)
-	return h.record(ctx, h.m.instanceEvent(h.b, o.ID, o.Runtime, engine, version, img))
+	return h.record(ctx, h.m.instanceEvent(h.b, backends.Instance{ID: o.ID, Runtime: o.Runtime, EngineID: engine, Version: version, Session: o.Session}, img))
 }
 
 // engineID asks who the engine is; unknown stays unknown.
@@ -102,11 +104,11 @@ func (h *hold) named(err error) error {
 		Next:    "bot-bottle rm " + h.b.Slug}
 }
 
-func (m *Manager) instanceEvent(b projections.Bottle, id, runtime, engine, version string, img backends.Image) *events.InstanceCreated {
+func (m *Manager) instanceEvent(b projections.Bottle, inst backends.Instance, img backends.Image) *events.InstanceCreated {
 	return &events.InstanceCreated{
-		Generation: b.Pending.Generation, InstanceName: b.InstanceName, InstanceID: id, Nonce: b.Pending.Nonce,
-		ImageID: img.ID, ImageDigest: img.Digest, Runtime: runtime, EngineID: engine, BackendVersion: version,
-		Session: SessionEngine,
+		Generation: b.Pending.Generation, InstanceName: b.InstanceName, InstanceID: inst.ID, Nonce: b.Pending.Nonce,
+		ImageID: img.ID, ImageDigest: img.Digest, Runtime: inst.Runtime, EngineID: inst.EngineID, BackendVersion: inst.Version,
+		Session: orElse(inst.Session, SessionEngine),
 	}
 }
 
@@ -143,9 +145,9 @@ func (h *hold) run(ctx context.Context, fg *Foreground) (Outcome, error) {
 		defer at.close()
 	}
 	m.At(action + ":start")
-	q, cancel := m.bounded(ctx)
+	q, cancel := boundedBy(ctx, m.EngineTimeout+m.startTime(h.b.Backend))
 	defer cancel()
-	err = be.Start(q, h.ref())
+	err = be.Start(q, h.ref(), h.env)
 	m.At(action + ":started")
 	if err != nil {
 		err = m.unanswered(ctx, q, placeOf(h.b), err)
@@ -167,6 +169,15 @@ func (h *hold) run(ctx context.Context, fg *Foreground) (Outcome, error) {
 	return m.follow(ctx, h.b, at, true)
 }
 
+// startTime is what a kind's Start may take beside an answer.
+func (m *Manager) startTime(kind string) time.Duration {
+	k, err := m.Backends.Kind(kind)
+	if err != nil {
+		return 0
+	}
+	return k.StartTime
+}
+
 // notStarted decides what a failed start means. nil: it runs after all. After
 // Ctrl-C it is ended for certain, since the engine may start it yet; a closed
 // terminal ends nothing.
@@ -182,6 +193,9 @@ func (h *hold) notStarted(ctx context.Context, action string, cause error) error
 		return nil
 	case cutOff(cause):
 		return h.leaveOpen(cause, nil)
+	}
+	if err := h.free(bookkeeping(ctx), o); err != nil {
+		return h.leaveOpen(cause, err)
 	}
 	if action == events.ActionStart && o.Status != backends.StatusGone {
 		return h.fail(ctx, action, startCode(o, cause), "instance "+h.b.InstanceName)

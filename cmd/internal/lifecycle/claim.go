@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
@@ -100,8 +101,13 @@ func (h *hold) fail(ctx context.Context, action string, cause error, left ...str
 		cause = errors.Join(cause, fmt.Errorf("record the failure: %w", err))
 	}
 	if len(left) > 0 {
+		next := "bot-bottle rm " + h.b.Slug
+		var down *backends.Unavailable
+		if errors.As(cause, &down) && down.Hint != "" {
+			next = down.Hint + "; then: bot-bottle resume " + h.b.Slug
+		}
 		return &Problem{Code: CodeLeftBehind, Slug: h.b.Slug, Backend: h.b.Backend, Err: cause, LeftBehind: left,
-			Message: action + " failed", Next: "bot-bottle rm " + h.b.Slug}
+			Message: action + " failed", Next: next}
 	}
 	return about(h.b.Slug, h.b.Backend, cause)
 }

@@ -66,7 +66,7 @@ func (m *Manager) cleanPlace(ctx context.Context, p place, all []projections.Bot
 	}
 	var plan []PlanItem
 	for _, o := range found {
-		if item := judge(o, all, p); item != nil {
+		if item := judge(o, all, p, m.Now()); item != nil {
 			plan = append(plan, *item)
 		}
 	}
@@ -74,18 +74,30 @@ func (m *Manager) cleanPlace(ctx context.Context, p place, all []projections.Bot
 	if err != nil {
 		return nil, m.unanswered(ctx, q, p, err)
 	}
-	if len(left) > 0 && !inUse(all, p) {
-		for _, l := range left {
+	for _, l := range left {
+		if !needed(l, all, p) {
 			plan = append(plan, PlanItem{Action: "release", Backend: p.backend, Detail: l.Kind + " " + l.Ref, place: p, leftover: l})
 		}
 	}
 	return plan, nil
 }
 
+// needed says whether bottles may use a leftover: as long as there are any, a
+// network or a volume is theirs.
+func needed(l backends.Leftover, all []projections.Bottle, p place) bool {
+	return l.Kind != backends.LeftoverImage && inUse(all, p)
+}
+
 // judge decides about one instance with our home's label. nil: it is the
 // instance of a bottle, whatever its labels say of another one that it was
 // made for, or of one that somebody acts on.
-func judge(o backends.Observation, all []projections.Bottle, p place) *PlanItem {
+func judge(o backends.Observation, all []projections.Bottle, p place, now time.Time) *PlanItem {
+	if is, left := backends.IsThrowaway(o.Labels, now); is && left {
+		return &PlanItem{Action: "delete", Backend: p.backend, place: p, instance: &o,
+			Detail: "instance " + o.Name + " of a doctor --deep that was cut off"}
+	} else if is {
+		return nil // a check may be under way
+	}
 	var b *projections.Bottle // that it was made for
 	for i := range all {
 		if has := all[i].Instance; has != nil && has.InstanceID == o.ID && all[i].State != projections.Removed {

@@ -185,3 +185,28 @@ func TestRemoveInAMovedHome(t *testing.T) {
 	}
 	must(t, w.consistent())
 }
+
+// What a check that was killed left is let go of, and one that may be under
+// way is left alone.
+func TestCleanupTellsChecksApart(t *testing.T) {
+	w := newWorld(t)
+	stopped(w) // so that the log names the engine
+	for name, age := range map[string]time.Duration{"old": 2 * backends.ThrowawayLimit, "new": time.Second} {
+		l := backends.ThrowawayLabels(w.Log.HomeID(), name, time.Now().Add(-age))
+		_, err := w.behind().Make("bot-bottle-doctor-"+name, map[string]string{
+			backends.LabelHome: l.Home, backends.LabelBottle: l.Bottle, backends.LabelNonce: l.Nonce, backends.LabelGeneration: "1"})
+		must(t, err)
+	}
+	plan := w.plan(0)
+	if len(plan) != 1 || plan[0].Action != "delete" || !strings.Contains(plan[0].Detail, "bot-bottle-doctor-old of a doctor --deep that was cut off") {
+		t.Fatalf("plan %+v", plan)
+	}
+	if done := w.sweep(plan); !done[0].Done {
+		t.Errorf("%+v", done)
+	}
+	for name, want := range map[string]bool{"old": false, "new": true} {
+		if id, err := w.behind().ID("bot-bottle-doctor-" + name); err != nil || (id != "") != want {
+			t.Errorf("%s is there: %v, %v", name, id != "", err)
+		}
+	}
+}

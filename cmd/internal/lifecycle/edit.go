@@ -66,6 +66,7 @@ func (m *Manager) edit(ctx context.Context, id string, f func(*events.Tx, projec
 	if err := ctx.Err(); err != nil {
 		return b, err
 	}
+	m.At("edit:record")
 	ctx = bookkeeping(ctx)
 	err = m.Log.Update(ctx, func(tx *events.Tx) error {
 		if b, err = m.Tables.Load(ctx, tx, id); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
 // Sources of an environment value, as recorded.
@@ -126,10 +127,33 @@ func (m *Manager) readEnvFile(path string) ([]string, error) {
 	return out, nil
 }
 
-// recallEnv reads the values of a recorded bottle again for a new instance.
-// given are the -e and --env-file of the resume itself.
-func (m *Manager) recallEnv(slug string, record []events.EnvVar, vars, files []string) ([]string, error) {
-	_, given, err := m.gatherEnv("", vars, files, nil) // files of where we are called, not of where start was
+// keepsEnv says whether the engine keeps the values of a bottle's variables
+// from one start to the next. A kind that this program lacks cannot be
+// started, so what it would say does not matter.
+func (m *Manager) keepsEnv(b projections.Bottle) bool {
+	k, err := m.Backends.Kind(b.Backend)
+	return err != nil || k.KeepsEnv
+}
+
+// envOfStart is what the instance that there is must be given at its next
+// start: nothing where the engine keeps it, else every value again. A bottle
+// whose record of variables was redacted has none to give.
+func (m *Manager) envOfStart(b projections.Bottle, r ResumeRequest) ([]string, error) {
+	if m.keepsEnv(b) {
+		return nil, nil
+	}
+	env, err := m.recallEnv(b, "resume", r)
+	return env, about(b.Slug, b.Backend, err)
+}
+
+// recallEnv reads the values of a recorded bottle again. verb is how the
+// resume is spelled that needs them; r has its own -e and --env-file.
+func (m *Manager) recallEnv(b projections.Bottle, verb string, r ResumeRequest) ([]string, error) {
+	var record []events.EnvVar
+	if b.Private != nil {
+		record = b.Private.Env
+	}
+	_, given, err := m.gatherEnv("", r.Env, r.EnvFiles, nil) // files of where we are called, not of where start was
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +179,9 @@ func (m *Manager) recallEnv(slug string, record []events.EnvVar, vars, files []s
 		values = append(values, v.Name+"="+value)
 	}
 	if len(missing) > 0 {
-		return nil, &Problem{Code: CodeWrongState, Slug: slug,
+		return nil, &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend,
 			Message: fmt.Sprintf("the value of %s is needed and not recorded", strings.Join(missing, ", ")),
-			Next:    fmt.Sprintf("bot-bottle resume --new-instance %s %s", "-e "+strings.Join(missing, " -e "), slug)}
+			Next:    fmt.Sprintf("bot-bottle %s %s %s", verb, "-e "+strings.Join(missing, " -e "), b.Slug)}
 	}
 	for _, kv := range given {
 		name, value, _ := strings.Cut(kv, "=")

@@ -100,7 +100,7 @@ func codeOf(err error) Code {
 // be done, or may be done yet.
 func cutOff(err error) bool {
 	var down *backends.Unavailable
-	return errors.As(err, &down) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &down) && !down.Over || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // isBusy says that another process holds the bottle.

@@ -112,14 +112,15 @@ func (m *Manager) conclude(ctx context.Context, out Outcome) (Outcome, error) {
 	if o.Status == backends.StatusStopped {
 		out.ExitCode = o.ExitCode
 	}
+	m.At("follow:ended")
 	h, err := m.own(ctx, out.Bottle.ID, true)
 	switch {
 	case isBusy(err):
 		out.Bottle, err = m.load(ctx, out.Bottle.ID)
 	case err == nil:
+		defer h.release()
 		out.Removed, err = h.removeAfter(ctx)
 		out.Bottle = h.b
-		h.release()
 	}
 	if over := out.Bottle.State; out.ExitCode == nil && (over == projections.Stopped || over == projections.Removed) {
 		out.ExitCode = out.Bottle.ExitCode
@@ -154,6 +155,10 @@ func (m *Manager) Attach(ctx context.Context, id string, fg Foreground) (Outcome
 	m.contradict(h.b)
 	if _, err := h.b.Can(projections.Attach); err != nil {
 		return Outcome{Bottle: h.b}, err
+	}
+	if h.b.AgentByExec() {
+		return Outcome{Bottle: h.b}, &Problem{Code: CodeWrongState, Slug: h.b.Slug, Backend: h.b.Backend, Next: h.b.ExecLine(),
+			Message: fmt.Sprintf("bottle %s was imported: its agent is no main process to attach to, but runs by exec", h.b.Slug)}
 	}
 	a, err := m.attach(ctx, h.b, fg, true)
 	if err != nil {

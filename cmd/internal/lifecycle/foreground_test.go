@@ -164,16 +164,26 @@ func TestInterruptWhileSomebodyElseActs(t *testing.T) {
 	other := openWorld(t, w.Home, w.engine)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	release := func() {}
-	time.AfterFunc(400*time.Millisecond, func() {
-		var err error
-		if release, err = other.Hold(context.Background(), other.all()[0].ID); err != nil {
-			t.Error(err)
+	held := make(chan func(), 1)
+	go func() {
+		defer cancel()
+		for ctx.Err() == nil { // until it runs and is let go of
+			if all := other.all(); len(all) > 0 && all[0].State == projections.Running {
+				if release, err := other.Hold(context.Background(), all[0].ID); err == nil {
+					held <- release
+					return
+				}
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
-		cancel()
-	})
+	}()
 	_, _, err := w.foreground(request("one"), ctx)
-	release()
+	select {
+	case release := <-held:
+		release()
+	default:
+		t.Fatalf("nobody held it: %v", err)
+	}
 	var no *lifecycle.Problem
 	if !errors.Is(err, context.Canceled) || errors.As(err, &no) {
 		t.Errorf("got %v", err)

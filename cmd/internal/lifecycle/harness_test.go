@@ -2,7 +2,6 @@ package lifecycle_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -80,6 +79,7 @@ type world struct {
 	*lifecycle.Manager
 	t       require
 	engine  string // folder of the default fake engine
+	repo    string // to clone, where a test made one
 	env     map[string]string
 	warned  []string
 	crashAt atomic.Int64 // panic at the nth step from now; 0 never
@@ -120,7 +120,7 @@ func enter(t require, home, engine string) *world {
 	must(t, err)
 	w.Manager = &lifecycle.Manager{
 		Log: log, Tables: tables, Home: home,
-		Backends:      backends.NewRegistry(fake.Kind("fake"), fake.Kind("other")),
+		Backends:      backends.NewRegistry(fake.Kind("fake"), fake.Kind("other"), fake.MachineKind("machine")),
 		Now:           time.Now,
 		NewID:         func() string { return uuid.Must(uuid.NewV7()).String() },
 		Nonce:         uuid.NewString,
@@ -164,7 +164,8 @@ func (w *world) dies(f func()) (at string) {
 	return ""
 }
 
-var sleeper = []string{"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"}
+// sleeper ends at once when it is asked to, and takes no time of the machine.
+var sleeper = []string{"sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"}
 
 func request(name string, argv ...string) lifecycle.StartRequest {
 	if len(argv) == 0 {
@@ -229,41 +230,4 @@ func (w *world) open() backends.Backend {
 		w.t.Fatal(err)
 	}
 	return be
-}
-
-// instances lists what the engine holds with any bot-bottle label.
-func (w *world) instances() []backends.Observation {
-	w.t.Helper()
-	be := w.open()
-	defer be.Close()
-	all, err := be.List(context.Background(), "")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return all
-}
-
-// consistent checks the claims of the house: nothing open, log and engine
-// agree, every instance belongs to a bottle, replay is the live state.
-func (w *world) consistent() error {
-	ctx := context.Background()
-	owned := map[string]bool{}
-	for _, b := range w.all() {
-		if b.Pending != nil {
-			return fmt.Errorf("bottle %s: %s is still open", b.Slug, b.Pending.Action)
-		}
-		d := w.Check(ctx, []projections.Bottle{b})[b.ID]
-		if d.Kind != "" || d.Err != nil {
-			return fmt.Errorf("bottle %s is %s, the engine says %s: %s %v", b.Slug, b.State, d.Observed, d.Kind, d.Err)
-		}
-		if b.Instance != nil && b.State != projections.Removed {
-			owned[b.Instance.InstanceID] = true
-		}
-	}
-	for _, o := range w.instances() {
-		if !owned[o.ID] {
-			return fmt.Errorf("instance %s (%s) is nobody's", o.Name, o.Status)
-		}
-	}
-	return nil
 }

@@ -32,6 +32,7 @@ type hold struct {
 	b     projections.Bottle // as last read or appended
 	claim int64              // version of our open ActionRequested; 0 is none
 	other bool               // the instance was made with other words than the recorded ones
+	env   []string           // K=V for the next start; never printed or recorded
 	be    backends.Backend   // opened on first use
 }
 
@@ -160,7 +161,7 @@ func (h *hold) ref() backends.Ref { return h.m.refOf(h.b) }
 
 // load folds one bottle from the log.
 func (m *Manager) load(ctx context.Context, id string) (b projections.Bottle, err error) {
-	err = m.Log.View(ctx, func(v *events.View) error {
+	err = m.Log.Peek(ctx, func(v *events.View) error {
 		b, err = projections.LoadView(ctx, v, id)
 		return err
 	})

@@ -6,6 +6,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
@@ -69,7 +70,19 @@ func (m *Manager) warn(slug, text string) { m.Say(Notice{Level: Warn, Slug: slug
 
 // bounded limits one question to an engine.
 func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, m.EngineTimeout)
+	return boundedBy(ctx, m.EngineTimeout)
+}
+
+// boundedBy bounds a question to an engine that may take longer than others.
+func boundedBy(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, tooLong(d))
+}
+
+// tooLong is why a question ended: the time that it had.
+type tooLong time.Duration
+
+func (t tooLong) Error() string {
+	return fmt.Sprintf("the engine did not answer within %s", time.Duration(t))
 }
 
 // bookkeeping is ctx without its cancellation: what was done must be recorded

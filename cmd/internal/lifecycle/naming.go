@@ -36,7 +36,7 @@ func (m *Manager) freeThere(ctx context.Context, be backends.Backend, c *events.
 
 // takenThere says who has a given name: a bottle of ours, or nobody we know.
 func (m *Manager) takenThere(ctx context.Context, c events.BottleCreated) error {
-	err := m.Log.View(ctx, func(v *events.View) error {
+	err := m.Log.Peek(ctx, func(v *events.View) error {
 		return projections.CheckName(ctx, v, c.Slug, c.Backend, c.Endpoint, c.InstanceName)
 	})
 	if err != nil {

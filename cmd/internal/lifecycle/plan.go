@@ -74,6 +74,7 @@ func (m *Manager) Plan(ctx context.Context, r StartRequest) (Plan, error) {
 	if c.Spec.Network == netNone && len(c.Spec.Ports) > 0 {
 		return p, usage("-p publishes a port, which --network none has not")
 	}
+	m.guard(&p)
 	if err := m.supported(p); err != nil {
 		return p, err
 	}
@@ -171,11 +172,6 @@ func (m *Manager) planMounts(ctx context.Context, p *Plan, r StartRequest) (err 
 		}
 	}
 	c.Mounts = append(c.Mounts, guards...)
-	for _, g := range guards {
-		if g.Guard && !g.ReadOnly {
-			p.Warnings = append(p.Warnings, fmt.Sprintf(warnOfGit, g.Source))
-		}
-	}
 	for _, g := range guards {
 		if !within(orElse(c.Workspace.Source, "/"), g.Source) {
 			sources = append(sources, g.Source)

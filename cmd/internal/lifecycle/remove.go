@@ -44,6 +44,7 @@ func (m *Manager) Remove(ctx context.Context, id string, r RemoveRequest) error 
 		return err
 	}
 	m.step(h.b.Slug, "BottleRemoved", fmt.Sprintf("removed %s", h.b.Slug))
+	m.tellProject(h.b)
 	return nil
 }
 
@@ -194,6 +195,7 @@ func (m *Manager) forget(ctx context.Context, id string, r RemoveRequest) error 
 	}
 	clones, elsewhere := h.clones()
 	left = append(left, elsewhere...)
+	m.At("forget:record")
 	err = h.decide(ctx, func(b *projections.Bottle) ([]events.Payload, error) {
 		return []events.Payload{&events.BottleRemoved{Forgotten: true, LeftBehind: left}}, allows(projections.ForceRemove)(b)
 	})

@@ -118,7 +118,7 @@ type LogsRequest struct {
 	Stdout, Stderr io.Writer
 }
 
-// PlanItem is one line of what recover, cleanup or adopt would do or did.
+// PlanItem is one line of what recover, cleanup or import would do or did.
 type PlanItem struct {
 	Action  string `json:"action"`
 	Bottle  string `json:"bottle"`  // slug, or ""
@@ -134,6 +134,8 @@ type PlanItem struct {
 	instance *backends.Observation
 	leftover backends.Leftover
 	clone    string
+
+	why string // Import: why there is no instance
 }
 
 // Drift is what an engine says of one bottle beside what the log says.

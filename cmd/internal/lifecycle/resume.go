@@ -19,6 +19,7 @@ func (m *Manager) Resume(ctx context.Context, id string, r ResumeRequest) (Outco
 	}
 	defer h.release()
 	m.contradict(h.b)
+	m.tellImported(h.b, r.NewInstance)
 	action := projections.Resume
 	if r.NewInstance {
 		action = projections.NewInstance
@@ -26,6 +27,9 @@ func (m *Manager) Resume(ctx context.Context, id string, r ResumeRequest) (Outco
 	done, err := h.b.Can(action)
 	if err != nil {
 		return Outcome{Bottle: h.b}, about(h.b.Slug, h.b.Backend, err)
+	}
+	if h.b.AgentByExec() && !r.NewInstance {
+		r.Foreground = nil // there is no agent to connect to
 	}
 	if done && h.b.Observed != string(backends.StatusPaused) {
 		h.release()
@@ -40,20 +44,43 @@ func (m *Manager) Resume(ctx context.Context, id string, r ResumeRequest) (Outco
 	if err := h.fitsInstance(r); err != nil {
 		return Outcome{Bottle: h.b}, err
 	}
+	if h.env, err = m.envOfStart(h.b, r); err != nil {
+		return Outcome{Bottle: h.b}, err
+	}
 	if err := h.request(ctx, &events.ActionRequested{Action: events.ActionResume, Generation: h.b.Generation}, allows(action)); err != nil {
 		return Outcome{Bottle: h.b}, about(h.b.Slug, h.b.Backend, err)
 	}
 	return h.run(ctx, r.Foreground)
 }
 
+// tellImported says aloud what is not as with other bottles.
+func (m *Manager) tellImported(b projections.Bottle, anew bool) {
+	if b.Assumed() {
+		m.warn(b.Slug, fmt.Sprintf("its imported record named no backend: %s is assumed", b.Backend))
+	}
+	if !b.AgentByExec() || anew {
+		return
+	}
+	m.warn(b.Slug, "it was imported: its instance is started, and the agent is not; to start that: "+b.ExecLine())
+	m.tellProject(b)
+}
+
+// tellProject says what a bottle's own instance is not: the rest of what the
+// other tool made with it.
+func (m *Manager) tellProject(b projections.Bottle) {
+	if b.Imported != nil && b.Imported.ComposeProject != "" && b.Instance != nil {
+		m.warn(b.Slug, fmt.Sprintf("what else there is of its compose project %s is left as it is", b.Imported.ComposeProject))
+	}
+}
+
 // fitsInstance refuses what an existing instance cannot take: the engine
-// keeps its command and its environment.
+// keeps its command and, for most kinds, its environment.
 func (h *hold) fitsInstance(r ResumeRequest) error {
 	what := ""
 	switch {
 	case len(r.Argv) > 0:
 		what = "other words for the agent"
-	case len(r.Env)+len(r.EnvFiles) > 0:
+	case len(r.Env)+len(r.EnvFiles) > 0 && h.m.keepsEnv(h.b):
 		what = "other values for variables"
 	default:
 		return nil
@@ -76,7 +103,12 @@ func (h *hold) renew(ctx context.Context, r ResumeRequest) (Outcome, error) {
 	if err := mayReplace(&b); err != nil {
 		return refuse(err)
 	}
-	env, err := m.recallEnv(b.Slug, b.Private.Env, r.Env, r.EnvFiles)
+	if b.Imported != nil && len(r.Argv) == 0 {
+		return refuse(&Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend,
+			Message: fmt.Sprintf("bottle %s was imported, and no record has the words of its agent", b.Slug),
+			Next:    "bot-bottle resume --new-instance " + b.Slug + " -- ARGV…"})
+	}
+	env, err := m.recallEnv(b, "resume --new-instance", r)
 	if err != nil {
 		return refuse(err)
 	}

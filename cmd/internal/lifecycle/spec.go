@@ -9,7 +9,8 @@ import (
 )
 
 // SessionEngine is the attach path of an instance whose terminal is the
-// engine's own.
+// engine's own: of every one whose backend names no other, see
+// [backends.Instance].
 const SessionEngine = "engine"
 
 func isIP(s string) bool {
@@ -58,13 +59,13 @@ func recorded(b projections.Bottle) events.BottleCreated {
 	return c
 }
 
-// refOf names a bottle's exact instance. An adopted one carries the labels it
-// was found with, so it is known by its id alone.
+// refOf names a bottle's exact instance. An adopted or imported one carries
+// the labels it was found with or none, so it is known by its id alone.
 func (m *Manager) refOf(b projections.Bottle) backends.Ref {
 	r := backends.Ref{Name: b.InstanceName, Labels: backends.Labels{Home: m.Log.HomeID(), Bottle: b.ID}}
 	if i := b.Instance; i != nil {
 		r.ID, r.Nonce, r.Generation = i.InstanceID, i.Nonce, i.Generation
-		r.Foreign = b.Source != "start" && i.Generation == 1 && (b.OldHome != "" || b.OldBottle != "")
+		r.Foreign = b.Source != "start" && i.Generation == 1 && (b.OldHome != "" || b.OldBottle != "" || b.Imported != nil)
 	}
 	return r
 }

@@ -101,7 +101,7 @@ func (m *Manager) resolve(ctx context.Context, be backends.Backend, c events.Bot
 	if pull == "" {
 		pull = backends.PullMissing
 	}
-	img, err := be.ResolveImage(ctx, ref, pull, func(pr backends.Progress) {
+	img, err := m.findImage(ctx, be, c.Backend, ref, pull, func(pr backends.Progress) {
 		m.Say(Notice{Level: Progress, Slug: c.Slug, Step: "InstanceCreated", Text: pr.Detail, Progress: pr})
 	})
 	var down *backends.Unavailable

@@ -53,7 +53,7 @@ func (h *hold) end(ctx context.Context, grace time.Duration) error {
 		return err
 	}
 	h.m.At("stop:stop")
-	q, cancel := context.WithTimeout(ctx, grace+h.m.EngineTimeout)
+	q, cancel := boundedBy(ctx, grace+h.m.EngineTimeout)
 	defer cancel()
 	err = be.Stop(q, h.ref(), grace)
 	h.m.At("stop:stopped")
@@ -89,11 +89,31 @@ func howStopped(generation int, o backends.Observation, reason string) []events.
 	return evs
 }
 
-// Restart stops a bottle and resumes it detached.
+// Restart stops a bottle and resumes it detached. Where the values of its
+// variables are needed again and one is missing, it is not stopped.
 func (m *Manager) Restart(ctx context.Context, id string, r StopRequest) error {
+	b, err := m.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Instance != nil && b.State == projections.Running {
+		if _, err := m.envOfStart(b, ResumeRequest{}); err != nil {
+			return restartLacks(b, err)
+		}
+	}
 	if err := m.Stop(ctx, id, r); err != nil {
 		return err
 	}
-	_, err := m.Resume(ctx, id, ResumeRequest{})
+	_, err = m.Resume(ctx, id, ResumeRequest{})
+	return err
+}
+
+// restartLacks leads who lacks a value to the two verbs, of which the second
+// takes it.
+func restartLacks(b projections.Bottle, err error) error {
+	var p *Problem
+	if errors.As(err, &p) && p.Code == CodeWrongState {
+		p.Next = "bot-bottle stop " + b.Slug + ", then " + p.Next
+	}
 	return err
 }

@@ -57,7 +57,7 @@ func (m *Manager) deleteStray(ctx context.Context, item PlanItem) error {
 	if err != nil {
 		return err
 	}
-	if again := judge(*item.instance, all, item.place); again == nil || again.Action != "delete" {
+	if again := judge(*item.instance, all, item.place, m.Now()); again == nil || again.Action != "delete" {
 		return itIsUsed(item)
 	}
 	be, err := m.Backends.Open(item.place.backend, item.place.endpoint)
@@ -81,7 +81,7 @@ func (m *Manager) releaseLeftover(ctx context.Context, item PlanItem) error {
 	if err != nil {
 		return err
 	}
-	if inUse(all, item.place) {
+	if needed(item.leftover, all, item.place) {
 		return itIsUsed(item)
 	}
 	be, err := m.Backends.Open(item.place.backend, item.place.endpoint)

@@ -112,10 +112,24 @@ func (h *hold) reconcile(ctx context.Context) (backends.Observation, error) {
 		return o, err
 	}
 	evs := verdict(h.b, o, h.m.rebooted(h.b))
+	if err := h.free(ctx, o); err != nil {
+		return o, err
+	}
 	if len(evs) == 0 {
 		return o, nil
 	}
 	return o, h.record(ctx, evs...)
+}
+
+// free stops what an engine still holds for a main process that has ended:
+// before the end is recorded, so that nobody who is ended in between leaves
+// it behind for good.
+func (h *hold) free(ctx context.Context, o backends.Observation) error {
+	if !o.Lingers {
+		return nil
+	}
+	h.m.At("reconcile:lingers")
+	return h.end(ctx, 0)
 }
 
 // inspect asks about the instance. That it is gone is believed only of the
@@ -179,9 +193,9 @@ func (m *Manager) sameEngine(ctx context.Context, be backends.Backend, b project
 // unanswered turns our own time limit into "the engine did not answer"; the
 // caller's cancellation stays what it is.
 func (m *Manager) unanswered(ctx, question context.Context, p place, err error) error {
-	if err != nil && ctx.Err() == nil && errors.Is(question.Err(), context.DeadlineExceeded) {
-		return &backends.Unavailable{Backend: p.backend, Endpoint: p.endpoint,
-			Why: fmt.Sprintf("the engine did not answer within %s", m.EngineTimeout), Hint: "bot-bottle doctor"}
+	var late tooLong
+	if err != nil && ctx.Err() == nil && errors.As(context.Cause(question), &late) {
+		return &backends.Unavailable{Backend: p.backend, Endpoint: p.endpoint, Why: late.Error(), Hint: "bot-bottle doctor"}
 	}
 	return err
 }
