@@ -6,12 +6,13 @@ import (
 	"context"
 	"os"
 
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli"
 )
 
 func main() {
-	ctx, stop := cli.WithSignals(context.Background())
-	code := cli.Main(ctx, os.Args[1:], cli.OSEnv())
-	stop()
-	cli.Exit(code)
+	if code, acted := guest.Act(os.Args, os.Stdin, os.Stdout, os.Stderr); acted {
+		os.Exit(code)
+	}
+	cli.Exit(cli.Main(context.Background(), os.Args[1:], cli.OSEnv()))
 }

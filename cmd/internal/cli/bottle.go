@@ -6,7 +6,7 @@ import (
 
 // printBottle reports on the one bottle that a verb acted on.
 func (c *call) printBottle(b projections.Bottle) {
-	row := &bottleRow{Row: projections.RowOf(b)}
+	row := bottleRowOf(b)
 	if c.Output == asJSON || c.Output == asLines {
 		j := newDocument()
 		j.open("bottle", '{')

@@ -15,8 +15,10 @@ type call struct {
 	// reports is set when stdout stands whatever the exit code says.
 	reports bool
 
-	log    *log           // nil until something looks
-	opened []func() error // to close, last first
+	acts    bool           // the verb writes: it looks with what it will write with
+	log     *log           // nil until something looks
+	writing *writer        // nil until something writes
+	opened  []func() error // to close, last first
 }
 
 // guestCodes says whether the exit code is the guest's own, so that a failure

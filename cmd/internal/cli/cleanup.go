@@ -81,7 +81,11 @@ func (c *call) planned(plan []lifecycle.PlanItem) error {
 		}
 	}
 	if failed > 0 {
-		return &problem{Code: codePartlyDone, Message: fmt.Sprintf("%s: %d of %d could not be done", c.command, failed, len(plan)), Next: "bot-bottle doctor"}
+		next := "bot-bottle doctor"
+		if c.command == "import" { // most often it is a record, and no engine
+			next = "bot-bottle import, once what is named above is mended"
+		}
+		return &problem{Code: codePartlyDone, Message: fmt.Sprintf("%s: %d of %d could not be done", c.command, failed, len(plan)), Next: next}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // and removes it again.
 type doctorCmd struct {
 	Deep  bool   `help:"Also start a throw-away instance in each backend."`
-	Image string `placeholder:"I" help:"Image for --deep; any with a shell will do."`
+	Image string `placeholder:"I" help:"Image for --deep instead of the backend's own; any with a shell will do."`
 }
 
 // check is one thing that doctor looked at.
@@ -88,8 +88,13 @@ func (d *doctorCmd) checkBackend(ctx context.Context, c *call, name, homeID stri
 	}
 	add("reachable", statusOK, endpoint, "")
 	add("version", statusOK, fmt.Sprintf("%s %s, API %s", orElse(e.Name, name), e.Version, orElse(e.API, "-")), "")
+	works = true
 	for _, g := range e.Missing {
-		add(strings.TrimPrefix(g.ID, name+"."), statusWarn, g.Detail, g.Fix)
+		status := statusWarn
+		if g.Blocks {
+			status, works = statusFail, false
+		}
+		add(strings.TrimPrefix(g.ID, name+"."), status, g.Detail, g.Fix)
 	}
 	if len(e.Missing) == 0 {
 		add("limits", statusOK, "everything that start can ask for is enforced", "")
@@ -110,9 +115,10 @@ func (d *doctorCmd) checkBackend(ctx context.Context, c *call, name, homeID stri
 	if d.Deep {
 		status, detail, fix := d.boot(ctx, c, be, name, homeID)
 		add("boot", status, detail, fix)
-		return checks, status != statusFail
+		// doing is the better witness, either way
+		works = status == statusOK || works && status != statusFail
 	}
-	return checks, true
+	return checks, works
 }
 
 // checkHome looks at the records.

@@ -4,7 +4,11 @@ package cli
 var enforced = map[string]map[string]string{
 	"docker": {
 		"none": "no interface but its own loopback",
-		"full": "a bridge of ours, without traffic between bottles",
+		"full": "a bridge of ours; without traffic between bottles, except on Podman",
+	},
+	"smolmachines": {
+		"none": "no network device that leads out of the machine",
+		"full": "the public network; private ranges and this host are blocked",
 	},
 }
 

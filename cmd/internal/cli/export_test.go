@@ -149,8 +149,8 @@ func RenderList(rows []projections.Row, as string, to io.Writer) {
 	c := &call{env: Env{Stdout: to, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, out: newStdout(to)}
 	c.Output = format(as)
 	list := make([]bottleRow, len(rows))
-	for i, r := range rows {
-		list[i].Row = r
+	for i := range rows {
+		list[i].Row = &rows[i]
 	}
 	if err := (&listCmd{}).print(c, list, 1); err != nil {
 		panic(err)
@@ -159,3 +159,8 @@ func RenderList(rows []projections.Row, as string, to io.Writer) {
 		panic(err)
 	}
 }
+
+// Kinds are the backends of a release.
+func Kinds() []string { return registry().Names() }
+
+func Enforcement(backend, mode string) string { return enforcement(backend, mode) }

@@ -21,6 +21,7 @@ type entry struct {
 	help    string
 	group   string
 	hidden  bool
+	acts    bool // on bottles that it looks up: it writes in any case
 	fresh   func() command
 }
 

@@ -183,12 +183,12 @@ func TestGrammar(t *testing.T) {
 		}
 	}
 	for _, want := range strings.Fields("start run resume restart attach exec shell cp stop rm delete list ls ps show inspect history events " +
-		"logs wait rename label protect unprotect cleanup recover adopt rebuild export restore doctor completion version") {
+		"logs wait rename label protect unprotect cleanup recover adopt import rebuild export restore doctor completion version") {
 		if !seen[want] {
 			t.Errorf("there is no %s", want)
 		}
 	}
-	for _, later := range strings.Fields("send verify checkpoint redact diff import dashboard") {
+	for _, later := range strings.Fields("send verify checkpoint redact diff dashboard") {
 		if seen[later] {
 			t.Errorf("%s is there", later)
 		}

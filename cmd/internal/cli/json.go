@@ -11,9 +11,14 @@ import (
 // bottleRow is a bottle in a list: what the log says and, when it was asked,
 // what the engine says.
 type bottleRow struct {
-	projections.Row
+	*projections.Row
 	drift *lifecycle.Drift // nil: not asked
 	size  *int64           // bytes; nil: not asked, or not told
+}
+
+func bottleRowOf(b projections.Bottle) *bottleRow {
+	r := projections.RowOf(b)
+	return &bottleRow{Row: &r}
 }
 
 func (b *bottleRow) item(j *jsonBuf) {
@@ -47,7 +52,7 @@ func (b *bottleRow) why() string {
 }
 
 // specKeys writes what a bottle was asked to be, and what came of it.
-func specKeys(j *jsonBuf, b projections.Bottle) {
+func (c *call) specKeys(j *jsonBuf, b projections.Bottle) {
 	p := events.Private{Workspace: events.Workspace{Mode: ""}}
 	if b.Private != nil {
 		p = *b.Private
@@ -66,7 +71,7 @@ func specKeys(j *jsonBuf, b projections.Bottle) {
 		j.open("", '{').str("name", e.Name).str("source", e.Source).close('}')
 	}
 	j.close(']')
-	j.opt("env_values_stored_by", envStoredBy(b))
+	j.opt("env_values_stored_by", c.envStoredBy(b))
 	j.opt("workdir", p.Workdir).opt("user", orElse(b.Spec.User, b.Spec.DefaultUser))
 	w := p.Workspace
 	j.open("workspace", '{').opt("mode", w.Mode).opt("source", w.Source).opt("target", w.Target)

@@ -48,13 +48,13 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 	var rows []bottleRow
 	var seq int64
 	err = c.look(ctx, func(v *glance) error {
-		found, err := v.list(ctx, projections.Query{All: l.All, States: l.State, Backends: l.Backend, Labels: set, HasLabels: has})
+		found, err := v.list(ctx, projections.Query{All: l.All, States: l.State, Backends: l.Backend, Labels: set, HasLabels: has, Columns: l.shown(c)})
 		if err != nil {
 			return err
 		}
 		rows = make([]bottleRow, len(found))
-		for i, r := range found {
-			rows[i].Row = r
+		for i := range found {
+			rows[i].Row = &found[i]
 		}
 		if c.Output == asJSON {
 			seq, err = v.Head(ctx)
@@ -74,6 +74,15 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 		return err
 	}
 	return verdict
+}
+
+// shown are the columns of the projection that a plain table shows; nil, which
+// is all of them, for every other way to print.
+func (l *listCmd) shown(c *call) []string {
+	if c.Output != asTable || len(c.Columns) > 0 || l.Check || l.Size {
+		return nil
+	}
+	return []string{"slug", "state", "pending", "reason", "failure", "exit_code", "observed", "agent", "backend", "image", "created_at", "updated_at"}
 }
 
 // ask fills in what the engines say, and what --check makes of it.

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 
 	"gitea.dideric.is/didericis/bot-bottle/events"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
@@ -50,7 +52,13 @@ type log struct {
 
 // look runs f on one state of the records. It writes nothing, makes nothing
 // and asks no engine. Where there is no log yet f is not called.
+//
+// A verb that will write opens the log for that at once, where there is one:
+// opening it twice costs more than all that is looked up.
 func (c *call) look(ctx context.Context, f func(*glance) error) error {
+	if w := c.glimpse(ctx); w != nil {
+		return w.log.Peek(ctx, func(v *events.View) error { return f(&glance{View: v}) })
+	}
 	r, err := c.reader(ctx)
 	if r == nil || err != nil {
 		return err
@@ -65,6 +73,27 @@ func (c *call) look(ctx context.Context, f func(*glance) error) error {
 		}
 		return f(g)
 	})
+}
+
+// glimpse is the log that a verb will write to, if it is there and can be
+// written: what is wrong with it, the reader says better.
+func (c *call) glimpse(ctx context.Context) *writer {
+	if !c.acts {
+		return nil
+	}
+	home, err := c.homeFolder()
+	if err != nil {
+		return nil
+	}
+	home = withoutLinks(home)
+	if st, err := os.Stat(filepath.Join(home, events.FileName)); err != nil || st.Size() == 0 {
+		return nil
+	}
+	w, err := c.writer(ctx, home)
+	if err != nil {
+		return nil
+	}
+	return w
 }
 
 // reader opens the log for reading; nil when there is none.

@@ -31,6 +31,9 @@ type Env struct {
 	// SystemConfig is the path of the machine's config file.
 	SystemConfig string
 	Build        Build
+	// Signals makes signals end the context, for commands that have something
+	// to finish then; see WithSignals. Nil leaves them be.
+	Signals func(context.Context) context.Context
 	// At is told each step of a verb before it is taken; tests crash there.
 	At func(step string)
 }
@@ -81,7 +84,7 @@ func (c *call) main(ctx context.Context, args []string) error {
 		}
 		return unknownCommand(args[at])
 	}
-	c.command = e.name
+	c.command, c.acts = e.name, e.acts
 	cmd := e.fresh()
 	if _, ok := cmd.(interface{ endsWithGuest() }); ok {
 		c.guest = guestAlways
@@ -93,6 +96,9 @@ func (c *call) main(ctx context.Context, args []string) error {
 		return err
 	}
 	c.progress.quiet = bool(c.Quiet)
+	if b, ok := cmd.(brief); c.env.Signals != nil && !(ok && b.brief()) {
+		ctx = c.env.Signals(ctx)
+	}
 	return cmd.run(ctx, c)
 }
 

@@ -20,19 +20,21 @@ import (
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/fake"
+	"gitea.dideric.is/didericis/bot-bottle/backends/smolmachines/fakesmolvm"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/cli"
 )
 
 func TestMain(m *testing.M) {
-	fake.Main() // the test binary serves as the fake engine's supervisor
-	testscript.Main(m, map[string]func(){"bot-bottle": program})
+	fake.Main()       // the test binary serves as the fake engine's supervisor
+	fakesmolvm.Main() // and as a fake of smolvm
+	testscript.Main(m, map[string]func(){"bot-bottle": program, realProgram: asReleased})
 }
 
 // program is bot-bottle with the fake engine under the names of the real
 // ones, so that whole command lines can be played without either.
 func program() {
 	env := cli.OSEnv()
-	env.Backends = backends.NewRegistry(fake.Kind("docker"), fake.Kind("smolmachines"))
+	env.Backends = backends.NewRegistry(fake.Kind("docker"), fake.MachineKind("smolmachines"))
 	env.SystemConfig = os.Getenv("TEST_SYSTEM_CONFIG")
 	env.Build = cli.Build{Version: "v0", Commit: "c0", Go: "go0"}
 	env.At = func(step string) {
@@ -40,10 +42,14 @@ func program() {
 			panic("at " + step)
 		}
 	}
-	ctx, stop := cli.WithSignals(context.Background())
-	code := cli.Main(ctx, os.Args[1:], env)
-	stop()
-	cli.Exit(code)
+	cli.Exit(cli.Main(context.Background(), os.Args[1:], env))
+}
+
+// realProgram names bot-bottle as it is released, with the real engines.
+const realProgram = "bot-bottle-as-released"
+
+func asReleased() {
+	cli.Exit(cli.Main(context.Background(), os.Args[1:], cli.OSEnv()))
 }
 
 func TestScripts(t *testing.T) {
@@ -119,6 +125,7 @@ var varying = []struct {
 	{regexp.MustCompile(`"(tty|sudo_user|ssh_peer)":"[^"]*"`), `"$1":null`},
 	{regexp.MustCompile(`"instance_id":"[^"]*"`), `"instance_id":"INSTANCE"`},
 	{regexp.MustCompile(`sha256:[0-9a-f]{8,64}`), "sha256:HASH"},
+	{regexp.MustCompile(`\([0-9a-f]{12}\)`), "(ID)"},
 	{regexp.MustCompile(`\b([0-9a-f]{32}|[0-9a-f]{64})\b`), "HASH"},
 }
 

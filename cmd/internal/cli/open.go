@@ -21,16 +21,38 @@ func (c *call) manager(ctx context.Context, conf *config) (*lifecycle.Manager, e
 }
 
 // openLog gives a manager its log.
-func (c *call) openLog(ctx context.Context, m *lifecycle.Manager) (err error) {
-	if err := c.doneLooking(); err != nil {
+func (c *call) openLog(ctx context.Context, m *lifecycle.Manager) error {
+	w, err := c.writer(ctx, m.Home)
+	if err != nil {
 		return err
 	}
-	m.Tables = projections.NewTables()
-	m.Log, err = events.Open(ctx, events.Options{Home: m.Home, Projector: m.Tables, Origin: c.origin(), Now: c.env.Now})
-	if err == nil {
-		c.later(m.Log.Close)
+	m.Log, m.Tables = w.log, w.tables
+	return nil
+}
+
+// writer is the log, open for writing.
+type writer struct {
+	log    *events.Log
+	tables *projections.Tables
+}
+
+// writer opens the log for writing, once a call, and makes it if need be.
+func (c *call) writer(ctx context.Context, home string) (*writer, error) {
+	if c.writing != nil {
+		return c.writing, nil
 	}
-	return err
+	if err := c.doneLooking(); err != nil {
+		return nil, err
+	}
+	w := &writer{tables: projections.NewTables()}
+	var err error
+	w.log, err = events.Open(ctx, events.Options{Home: home, Projector: w.tables, Origin: c.origin(), Now: c.env.Now})
+	if err != nil {
+		return nil, err
+	}
+	c.later(w.log.Close)
+	c.writing = w
+	return w, nil
 }
 
 // planner is a manager without a log: it can plan, and has made nothing.

@@ -19,6 +19,6 @@ func OSEnv() Env {
 		NewID:    func() string { return uuid.Must(uuid.NewV7()).String() },
 		Nonce:    uuid.NewString,
 		Backends: registry(), SystemConfig: SystemConfig,
-		Build: Build{Version: Version}, At: func(string) {},
+		Build: Build{Version: Version}, Signals: WithSignals, At: func(string) {},
 	}
 }

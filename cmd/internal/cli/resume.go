@@ -14,7 +14,7 @@ type resumeCmd struct {
 	NewInstance bool     `help:"Make a new instance from the recorded image; what only the old one held is lost."`
 	Interrupted bool     `help:"Every bottle whose last stop was neither the user's nor the agent's own."`
 	Detach      bool     `short:"d" help:"Do not connect to the agent; print the bottle's name."`
-	Env         []string `short:"e" sep:"none" placeholder:"K[=V]" help:"A value that is not recorded, for a new instance."`
+	Env         []string `short:"e" sep:"none" placeholder:"K[=V]" help:"A value that is not recorded, where it is needed again."`
 	EnvFile     []string `sep:"none" placeholder:"F" help:"Such values out of a file."`
 	DetachKeys  string   `placeholder:"KEYS" help:"Keys that leave the agent running."`
 
@@ -51,9 +51,6 @@ func (r *resumeCmd) run(ctx context.Context, c *call) error {
 		return r.interrupted(ctx, c, conf)
 	}
 	detached := r.Detach || c.structured()
-	if !detached {
-		c.guest = guestButUsage
-	}
 	keys := orElse(r.DetachKeys, c.detachKeys(conf))
 	if err := checkDetachKeys(keys); err != nil {
 		return err
@@ -61,6 +58,11 @@ func (r *resumeCmd) run(ctx context.Context, c *call) error {
 	b, err := c.bottle(ctx, r.Bottle)
 	if err != nil {
 		return err
+	}
+	// of an imported bottle the instance runs, and no agent to connect to
+	detached = detached || b.AgentByExec() && !r.NewInstance
+	if !detached {
+		c.guest = guestButUsage
 	}
 	m, err := c.manager(ctx, conf)
 	if err != nil {

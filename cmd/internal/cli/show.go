@@ -36,7 +36,7 @@ func (s *showCmd) run(ctx context.Context, c *call) error {
 func (c *call) showJSON(b projections.Bottle) {
 	j := newDocument()
 	j.open("bottle", '{')
-	(&bottleRow{Row: projections.RowOf(b)}).keys(j)
+	bottleRowOf(b).keys(j)
 	c.showKeys(j, b)
 	j.close('}')
 	c.document(j)
@@ -50,15 +50,16 @@ func (c *call) showKeys(j *jsonBuf, b projections.Bottle) {
 	} else {
 		j.null("failure")
 	}
-	specKeys(j, b)
+	importedKeys(j, b)
+	c.specKeys(j, b)
 	sessionKeys(j, b)
-	r := b.Comeback()
+	r := b.Comeback(c.keepsEnv(b))
 	j.open("resume", '{').strs("brings_back", r.BringsBack).strs("loses", r.Loses).str("next", r.Next).close('}')
 }
 
 // showText writes the same for a person: what is not known is left out.
 func (c *call) showText(b projections.Bottle) {
-	row := &bottleRow{Row: projections.RowOf(b)}
+	row := bottleRowOf(b)
 	now := c.env.Now()
 	line := func(key, value string) {
 		if value != "" {
@@ -72,8 +73,9 @@ func (c *call) showText(b projections.Bottle) {
 		line("failed", b.Failure.Action+": "+b.Failure.Reason)
 	}
 	line("agent", b.Agent)
-	line("backend", b.Backend+" at "+b.Endpoint+chosenBy(b.BackendSource))
+	line("backend", b.Backend+atEndpoint(b.Endpoint)+chosenBy(b.BackendSource))
 	line("instance", b.InstanceName+" (generation "+strconv.Itoa(b.Generation)+")")
+	showImported(b, line)
 	line("image", b.Spec.Image)
 	if b.Instance != nil {
 		line("image id", orElse(b.Instance.ImageDigest, b.Instance.ImageID))
@@ -99,7 +101,7 @@ func (c *call) showText(b projections.Bottle) {
 	for _, l := range b.LeftBehind {
 		line("left behind", l)
 	}
-	r := b.Comeback()
+	r := b.Comeback(c.keepsEnv(b))
 	for _, s := range r.BringsBack {
 		line("resume brings", s)
 	}
@@ -133,9 +135,19 @@ func (c *call) showPrivate(b projections.Bottle, line func(string, string)) {
 	for _, e := range p.Env {
 		line("variable", e.Name+" ("+e.Source+")")
 	}
-	if by := envStoredBy(b); by != "" {
-		line("", "the "+by+" stores the values of these variables")
+	switch {
+	case c.envStoredBy(b) != "":
+		line("", "the engine stores the values of these variables")
+	case len(p.Env) > 0:
+		line("", "nobody stores the values of these variables: each start reads them again")
 	}
+}
+
+func atEndpoint(endpoint string) string {
+	if endpoint == "" {
+		return "" // of a kind that no program of ours could ask
+	}
+	return " at " + endpoint
 }
 
 func chosenBy(source string) string {
@@ -148,6 +160,8 @@ func chosenBy(source string) string {
 		return ", chosen by the config file"
 	case "detected":
 		return ", chosen because it answered"
+	case "import":
+		return ", as the imported record says"
 	case "fallback":
 		return ", assumed: the imported record named none"
 	}
@@ -189,10 +203,17 @@ func readOnlyText(ro bool) string {
 	return ""
 }
 
-// envStoredBy says who keeps the values of the environment between runs:
-// without a session holder the engine's own record does.
-func envStoredBy(b projections.Bottle) string {
-	if b.Private == nil || len(b.Private.Env) == 0 {
+// keepsEnv says whether the bottle's engine keeps the values of variables. Of
+// a kind that this program lacks nothing is promised.
+func (c *call) keepsEnv(b projections.Bottle) bool {
+	k, err := c.env.Backends.Kind(b.Backend)
+	return err == nil && k.KeepsEnv
+}
+
+// envStoredBy says who keeps the values of the environment between runs: the
+// engine's own record, or nobody.
+func (c *call) envStoredBy(b projections.Bottle) string {
+	if b.Private == nil || len(b.Private.Env) == 0 || !c.keepsEnv(b) {
 		return ""
 	}
 	return "engine"

@@ -9,8 +9,9 @@ import (
 
 // WithSignals cancels the context when a signal asks the program to end, with
 // which one as its cause. SIGPIPE is taken as well: a broken stderr must not
-// end us between an effect and its record, so writing to it only fails.
-func WithSignals(ctx context.Context) (context.Context, func()) {
+// end us between an effect and its record, so writing to it only fails. It is
+// for the rest of the process.
+func WithSignals(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
 	causes := map[os.Signal]error{
 		syscall.SIGINT:  ErrInterrupted,
@@ -30,11 +31,19 @@ func WithSignals(ctx context.Context) (context.Context, func()) {
 			cancel(causes[s])
 		}
 	}()
-	return ctx, func() {
-		signal.Stop(got)
-		signal.Stop(pipe)
-	}
+	return ctx
 }
+
+// brief is a command that only reads the log, and so fast that the signals
+// may do to it what they do to any program. Taking them costs an eighth of
+// such a command: the runtime hands each from one thread to another.
+type brief interface{ brief() bool }
+
+func (l *listCmd) brief() bool     { return !l.Check && !l.Size }
+func (*showCmd) brief() bool       { return true }
+func (*versionCmd) brief() bool    { return true }
+func (*completionCmd) brief() bool { return true }
+func (*completeCmd) brief() bool   { return true }
 
 // Exit ends the program. A reader of stdout that has left ends it as it ends
 // every Unix tool: by SIGPIPE, which the Go runtime raises for one more write

@@ -174,7 +174,7 @@ func (c *call) dryRun(plan lifecycle.Plan) error {
 	j.close(']').open("bottle", '{')
 	j.null("id").str("slug", b.Slug).opt("agent", b.Agent).str("backend", b.Backend).str("endpoint", b.Endpoint)
 	j.str("backend_source", b.BackendSource).str("instance_name", b.InstanceName).labels("labels", b.Labels).bool("protected", b.Protected)
-	specKeys(j, b)
+	c.specKeys(j, b)
 	j.close('}')
 	c.document(j)
 	return nil
