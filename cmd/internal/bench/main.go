@@ -9,12 +9,15 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/smolmachines/fakesmolvm"
 )
 
 func main() {
+	fakesmolvm.Main() // this program under another name
 	bottle := flag.String("program", "", "the built bot-bottle")
 	source := flag.String("source", "", "the top of its source tree")
-	only := flag.String("only", "append,list,verbs", "what to measure")
+	only := flag.String("only", "append,list,verbs,machines", "what to measure")
 	rounds := flag.Int("rounds", 41, "how often each side runs")
 	flag.Parse()
 	cleared, err := bench(*bottle, *source, *only, *rounds)
@@ -41,7 +44,8 @@ func bench(bottle, source, only string, rounds int) (cleared bool, err error) {
 	}{
 		{"append", func() ([]row, error) { return appends(dir, rounds) }},
 		{"list", func() ([]row, error) { return lists(bottle, source, dir, 2*rounds) }},
-		{"verbs", func() ([]row, error) { return verbs(program{bottle, dir + "/verbs"}, rounds/2) }},
+		{"verbs", func() ([]row, error) { return verbs(program{bottle, dir + "/verbs"}, rounds) }},
+		{"machines", func() ([]row, error) { return machines(bottle, dir, rounds/2) }},
 	} {
 		if !strings.Contains(only, part.name) {
 			continue

@@ -40,6 +40,13 @@ func overBy(what, against string, ours, theirs, most time.Duration, part float64
 		fmt.Sprintf("<= %g ms and %g %%", ms(most), part), over <= most && percent <= part}
 }
 
+// overCall is overBy where one more call of theirs is allowed besides.
+func overCall(what, against string, ours, theirs, most, call time.Duration) row {
+	over := ours - theirs
+	return row{what, against, ours, theirs, fmt.Sprintf("%+.1f ms", ms(over)),
+		fmt.Sprintf("<= %g ms and a call (%.1f ms)", ms(most), ms(call)), over <= most+call}
+}
+
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
