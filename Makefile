@@ -19,16 +19,17 @@ help: ## List the targets
 
 build: ## Build ./bot-bottle, one static program
 	@. cmd/dev/bring.sh; certificates || true
+	@GO=$(GO) cmd/dev/guest.sh
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w $(STAMP)' -o bot-bottle ./cmd/bot-bottle
 
-test: ## Run every test under the race detector, on a real Docker engine
+test: ## Run every test under the race detector, on real engines
 	@cmd/dev/test.sh
 
 bench: build ## Measure list, append, start, stop and resume against their bars
 	@cmd/dev/bench.sh
 
-demo: build ## Play a bottle's life on a real Docker engine, a crash included
-	@cmd/dev/engine.sh --need cmd/dev/demo.sh
+demo: build ## Play a bottle's life on real engines, a crash included
+	@cmd/dev/demo.sh
 
 lint: ## Run gofmt, vet, staticcheck, govulncheck and the import law
 	@cmd/dev/lint.sh
@@ -37,4 +38,4 @@ fuzz: ## Fuzz every decoder for FUZZ=10 seconds
 	@cmd/dev/fuzz.sh $(FUZZ)
 
 clean: ## Remove what the other targets built
-	rm -f bot-bottle
+	rm -f bot-bottle backends/guest/programs/*.{gz,sha256}

@@ -4,6 +4,8 @@
 # a dependency of bot-bottle.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. cmd/dev/bring.sh
+certificates || true
 export GOFLAGS="${GOFLAGS-} -buildvcs=false"
 program=$PWD/bot-bottle
 go -C cmd/internal/bench mod download

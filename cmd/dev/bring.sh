@@ -35,6 +35,16 @@ certificates() {
   [ ! -e /etc/debian_version ] || bring /etc/ssl/certs/ca-certificates.crt=ca-certificates
 }
 
+# cache prints the folder of what is fetched or built once: the user's own,
+# unless this is root and others cannot enter that. smolvm run by root runs its
+# machines as somebody else, who has to read the engine.
+cache() {
+  local dir=${XDG_CACHE_HOME:-$HOME/.cache}
+  [ "$(id -u)" -ne 0 ] || { mkdir -p "$dir" && setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$dir"; } ||
+    dir=/var/cache
+  echo "$dir/bot-bottle"
+}
+
 # apt_install PACKAGE... keeps the services of what it installs from starting:
 # what is wanted here is started privately, by whoever wants it.
 apt_install() {

@@ -1,166 +1,51 @@
 #!/bin/bash
-# Plays a bottle's life on a real engine, a crash included, with ./bot-bottle
-# as built: what is printed is what happened. Every step checks its result; the
-# first that is off ends the demo with exit 1. The home is a temporary one, and
-# everything that the demo made is gone afterwards, in the engine too.
+# Plays the story of story.sh with ./bot-bottle as built, on each backend:
 #
-#   make demo          (or: cmd/dev/engine.sh --need cmd/dev/demo.sh)
+#   make demo          (or: cmd/dev/demo.sh [BACKEND...])
+#
+# on docker with an engine that answers, or a private one (see engine.sh); on
+# smolmachines here where micro-VMs boot, and elsewhere in an emulated machine
+# (see lab.sh), with a bottle on docker beside it. A machine on which neither
+# can be says so.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. cmd/dev/bring.sh
+certificates || true
+bring busybox=busybox-static
+
 work=$(mktemp -d)
-image=bot-bottle-demo:$$
-export BOT_BOTTLE_HOME=$work/home PATH=$PWD:$PATH
-unset BOT_BOTTLE_BACKEND BOT_BOTTLE_DETACH_KEYS
-# The names are the demo's own: a bottle of yours is never in their way.
-fix=demo-fix-login-$$ docs=demo-write-docs-$$
-imaged=
-
-tidy() {
-  local code=$? left=
-  trap '' INT TERM
-  {
-    # Of a bottle that is removed already, or was never made, nothing is left.
-    bot-bottle rm --force "$fix" "$docs"
-    bot-bottle cleanup --yes || left=1
-    [ -z "$imaged" ] || "$work/image" rm "$image" || left=1
-  } >"$work/tidy" 2>&1
-  if [ -n "$left" ]; then
-    sed 's/^/tidy: /' "$work/tidy" >&2
-    echo "something is left in the engine; try: BOT_BOTTLE_HOME=$BOT_BOTTLE_HOME bot-bottle cleanup" >&2
-    exit $((code ? code : 1))
-  fi
-  rm -rf "$work"
-  exit "$code"
-}
-trap tidy EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-step() { printf '\n# %s\n' "$*"; }
-off() {
-  printf '\nDEMO FAILED: %s\n' "$*" >&2
-  exit 1
-}
-
-# play COMMAND... shows a command and what it prints, and keeps its words in
-# said and its exit code in code.
-play() {
-  local word shown=
-  for word in "$@"; do
-    [[ $word =~ ^[A-Za-z0-9_./:=+-]+$ ]] || word="'${word//\'/\'\\\'\'}'"
-    shown+=" $word"
-  done
-  printf '$%s\n' "$shown"
-  code=0
-  said=$("$@" 2>&1 </dev/null) || code=$?
-  [ -z "$said" ] || printf '%s\n' "$said"
-}
-
-# ends, says and silent judge what was played last.
-ends() { [ "$code" -eq "$1" ] || off "exit code $code, want $1"; }
-says() { grep -qE -- "$1" <<<"$said" || off "nothing says /$1/"; }
-silent() { ! grep -qE -- "$1" <<<"$said" || off "something says /$1/"; }
-
-# state BOTTLE prints its recorded state and the action left open, if any.
-state() {
-  bot-bottle list --all -o json | tr '{' '\n' | grep "\"slug\":\"$1\"" |
-    sed 's/.*"state":"\([a-z]*\)".*"pending":"\{0,1\}\([a-z]*\)"\{0,1\},.*/\1 \2/'
-}
-is() { [ "$(state "$1")" = "$2" ] || off "$1 is '$(state "$1")', want '$2'"; }
-
+trap 'rm -rf "$work"' EXIT
 go build -buildvcs=false -o "$work/image" ./cmd/dev/image
-cd "$work"
 
-step 'A small image, made offline: busybox and nothing else'
-play ./image archive "$image" busybox.tar
-ends 0
+chapter() { printf '\n### %s\n' "$*"; }
 
-step 'Two bottles. This agent does not listen to SIGTERM, so that stopping it takes a while'
-agent='trap "" TERM; echo working; while :; do sleep 1; done'
-imaged=1
-play bot-bottle start -d --name "$fix" --image busybox.tar -- sh -c "$agent"
-ends 0
-play bot-bottle start -d --name "$docs" --image busybox.tar -- sh -c "$agent"
-ends 0
-play bot-bottle list
-ends 0
-says "$fix .*running"
-says "$docs .*running"
+on_docker() {
+  chapter 'On docker'
+  cmd/dev/engine.sh --need cmd/dev/story.sh "$work/image" docker docker
+}
 
-step 'Work goes on inside one of them'
-play bot-bottle exec "$fix" sh -c 'echo "half of the login is fixed" > /root/notes'
-ends 0
+on_smolmachines() {
+  local smolvm began=$SECONDS
+  chapter 'On smolmachines, with a bottle on docker beside it'
+  if ! smolvm=$(cmd/dev/smolvm.sh); then
+    echo 'Left out: there is no smolvm here.'
+  elif cmd/dev/boots.sh "$smolvm"; then
+    BOT_BOTTLE_SMOLVM=$smolvm cmd/dev/engine.sh --need cmd/dev/story.sh "$work/image" smolmachines docker
+  elif cmd/dev/lab.sh --check; then
+    echo 'No micro-VM boots here, so an emulated machine plays this: slowly, it takes about two minutes.'
+    CGO_ENABLED=0 go build -buildvcs=false -o "$work/image" ./cmd/dev/image
+    cmd/dev/lab.sh --docker --out "$work/out" \
+      env "BOT_BOTTLE_SMOLVM=$smolvm" cmd/dev/story.sh "$work/image" smolmachines docker
+    printf '\nThat took %d seconds, in an emulated machine.\n' $((SECONDS - began))
+  else
+    echo 'Left out: no micro-VM boots here, and no machine that boots some can be emulated.'
+  fi
+}
 
-step 'A stop takes its grace, and in the middle of it bot-bottle is killed'
-printf '$ bot-bottle stop --grace 5s %s &\n' "$fix"
-bot-bottle stop --grace 5s "$fix" >stop.out 2>&1 </dev/null &
-stopping=$!
-for _ in $(seq 100); do
-  [ "$(state "$fix")" != 'running stop' ] || break
-  sleep 0.05
+[ $# -gt 0 ] || set -- docker smolmachines
+for backend in "$@"; do
+  case $backend in
+  docker | smolmachines) "on_$backend" ;;
+  *) echo "demo: no such backend: $backend (docker or smolmachines)" >&2 && exit 2 ;;
+  esac
 done
-sleep 1
-printf '$ kill -9 %s\n' '$!'
-killed=0
-{
-  kill -KILL "$stopping" || off "stop had ended already: $(cat stop.out)"
-  wait "$stopping" || killed=$?
-} 2>/dev/null
-[ "$killed" -eq 137 ] || off "stop ended with $killed"
-is "$fix" 'running stop'
-play bot-bottle list
-ends 0
-says "$fix .*stop"
-
-step 'The log still knows what was begun. recover waits for the engine and settles it'
-play bot-bottle recover
-ends 0
-says "$fix"
-is "$fix" 'stopped null'
-play bot-bottle list
-says "$fix .*stopped"
-
-step 'Resume goes to the recorded engine, whatever the environment says by now'
-play env BOT_BOTTLE_BACKEND=smolmachines DOCKER_HOST=tcp://127.0.0.1:1 bot-bottle resume -d "$fix"
-ends 0
-says 'BOT_BOTTLE_BACKEND'
-says 'tcp://127.0.0.1:1'
-is "$fix" 'running null'
-
-step 'The same instance: the file is still there'
-play env BOT_BOTTLE_BACKEND=smolmachines DOCKER_HOST=tcp://127.0.0.1:1 bot-bottle exec "$fix" cat /root/notes
-ends 0
-says 'half of the login is fixed'
-
-step 'Everything that happened to it, the crash included'
-play bot-bottle history "$fix"
-ends 0
-for event in BottleCreated ActionRequested InstanceCreated BottleStarted ExecStarted ExecEnded BottleStopped; do
-  says "$event"
-done
-
-step 'A running bottle is not removed by accident'
-play bot-bottle rm "$fix"
-ends 4
-is "$fix" 'running null'
-
-step 'Removing both. Their history stays'
-play bot-bottle rm --force "$fix" "$docs"
-ends 0
-play bot-bottle list
-ends 0
-silent "$fix"
-play bot-bottle list --all
-says "$fix .*removed"
-says "$docs .*removed"
-play bot-bottle history "$docs"
-says BottleRemoved
-
-step 'The network that the bottles shared goes too; then nothing of this home is left in the engine'
-play bot-bottle cleanup --yes
-ends 0
-play bot-bottle cleanup --yes
-ends 0
-silent 'release|remove'
-
-printf '\n# All of it went as it should.\n'

@@ -4,6 +4,8 @@
 #   cmd/dev/fuzz.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. cmd/dev/bring.sh
+certificates || true
 seconds=${1:-10} found=0
 while IFS=: read -r file target; do
   found=$((found + 1))

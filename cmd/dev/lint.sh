@@ -3,6 +3,8 @@
 # and shape, govulncheck. All run; the exit code is 1 when any found something.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+. cmd/dev/bring.sh
+certificates || true
 export GOFLAGS="${GOFLAGS-} -buildvcs=false"
 failed=()
 

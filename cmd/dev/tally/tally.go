@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,19 +16,21 @@ type tally struct {
 	out      io.Writer
 	said     map[string][]string // output by package and test, until it has ended
 	parents  map[string]bool     // tests that have subtests
+	open     map[string]bool     // packages that began and did not end yet
 	tests    counts
 	cases    counts
 	packages int
-	broken   int // packages that did not build or failed outside a test
+	broken   int // packages that failed
 	skips    []string
-	drawn    int // inputs that property tests drew
-	drawers  int // property tests
+	fails    []string // tests, and packages that failed outside a test
+	drawn    int      // inputs that property tests drew
+	drawers  int      // property tests
 }
 
 type counts struct{ passed, failed, skipped int }
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, said: map[string][]string{}, parents: map[string]bool{}}
+	return &tally{out: out, said: map[string][]string{}, parents: map[string]bool{}, open: map[string]bool{}}
 }
 
 // drew matches what rapid says at the end of a property test.
@@ -37,6 +41,10 @@ func (t *tally) take(e event) {
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(t.out, e.Output)
+	case "start":
+		// A test that cuts the power runs again after it, and so does its
+		// package: it counts once.
+		t.open[e.Package] = true
 	case "run":
 		if i := strings.LastIndexByte(e.Test, '/'); i >= 0 {
 			t.parents[e.Package+" "+e.Test[:i]] = true
@@ -72,6 +80,9 @@ func (t *tally) endTest(e event, key string) {
 	switch {
 	case e.Action == "fail":
 		fmt.Fprint(t.out, strings.Join(t.said[key], ""))
+		if !t.parents[key] {
+			t.fails = append(t.fails, e.Package+" "+e.Test)
+		}
 	case top:
 		fmt.Fprintf(t.out, "--- %s: %s (%.2fs)\n", strings.ToUpper(e.Action), e.Test, e.Elapsed)
 	}
@@ -79,19 +90,15 @@ func (t *tally) endTest(e event, key string) {
 
 func (t *tally) endPackage(e event) {
 	said := t.said[e.Package+" "]
+	delete(t.open, e.Package)
 	if e.Action == "skip" {
 		return // it has no tests
 	}
 	t.packages++
 	if e.Action == "fail" {
 		t.broken++
-		// What a test said before it took the program down has no end of its
-		// own.
-		for key, lines := range t.said {
-			if strings.HasPrefix(key, e.Package+" ") && key != e.Package+" " {
-				fmt.Fprint(t.out, strings.Join(lines, ""))
-			}
-		}
+		t.fails = append(t.fails, e.Package)
+		t.tell(e.Package)
 		fmt.Fprint(t.out, strings.Join(said, ""))
 		return
 	}
@@ -100,8 +107,25 @@ func (t *tally) endPackage(e event) {
 	}
 }
 
+// tell prints what tests of a package said that took their program down, or
+// went down with it, and so have no end of their own.
+func (t *tally) tell(name string) {
+	for key, lines := range t.said {
+		if strings.HasPrefix(key, name+" ") && key != name+" " {
+			fmt.Fprint(t.out, strings.Join(lines, ""))
+		}
+	}
+}
+
 // finish prints the summary and says whether all is well.
 func (t *tally) finish() bool {
+	for _, name := range slices.Sorted(maps.Keys(t.open)) {
+		t.packages++
+		t.broken++
+		t.fails = append(t.fails, name+" did not end")
+		t.tell(name)
+		fmt.Fprintf(t.out, "FAIL\t%s did not end\n", name)
+	}
 	fmt.Fprintln(t.out)
 	if len(t.skips) > 0 {
 		fmt.Fprintf(t.out, "skipped, and why:\n")
@@ -110,6 +134,9 @@ func (t *tally) finish() bool {
 		}
 	} else {
 		fmt.Fprintf(t.out, "skipped: none\n")
+	}
+	if len(t.fails) > 0 {
+		fmt.Fprintf(t.out, "failed:\n  %s\n", strings.Join(t.fails, "\n  "))
 	}
 	fmt.Fprintf(t.out, "property tests: %d, which drew %d inputs\n", t.drawers, t.drawn)
 	fmt.Fprintf(t.out, "cases: %s\n", t.cases)

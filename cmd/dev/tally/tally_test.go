@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,18 +39,7 @@ func TestTallyOfRealRuns(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			for name, text := range map[string]string{"go.mod": "module x\n", "x_test.go": head + c.test + "\n"} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			run := exec.Command("go", "test", "-vet=off", "-json", "./...")
-			run.Dir = dir
-			said, err := run.Output()
-			if len(said) == 0 {
-				t.Fatalf("go test says nothing: %v", err)
-			}
+			said := goTest(t, head+c.test)
 			var out bytes.Buffer
 			tally := newTally(&out)
 			if err := tally.read(bytes.NewReader(said)); err != nil {
@@ -70,4 +60,59 @@ func TestTallyOfRealRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTallyOfACutRun: a machine that falls while it tests takes the end of the
+// tests with it, and one that is there again runs them again.
+func TestTallyOfACutRun(t *testing.T) {
+	said := goTest(t, "package x\nimport \"testing\"\nfunc TestA(t *testing.T) { t.Log(\"last words\") }\n")
+	at := bytes.Index(said, []byte("last words"))
+	if at < 0 {
+		t.Fatalf("it does not say its last words:\n%s", said)
+	}
+	cut := said[:at+bytes.IndexByte(said[at:], '\n')+1]
+	for _, c := range []struct {
+		name string
+		said []byte
+		ok   bool
+		want []string
+	}{
+		{"fallen", cut, false, []string{"last words", "x did not end", "failed:\n  x did not end\n", "tests: 0 passed, 0 failed, 0 skipped, in 1 packages (1 failed)"}},
+		{"again", append(slices.Clone(cut), said...), true, []string{"tests: 1 passed, 0 failed, 0 skipped, in 1 packages (0 failed)"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			tally := newTally(&out)
+			if err := tally.read(bytes.NewReader(c.said)); err != nil {
+				t.Fatal(err)
+			}
+			if ok := tally.finish(); ok != c.ok {
+				t.Errorf("ok = %v, want %v", ok, c.ok)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(out.String(), w) {
+					t.Errorf("does not say %q:\n%s", w, out.String())
+				}
+			}
+		})
+	}
+}
+
+// goTest has go test run a package x with one file of tests, and returns what
+// it says.
+func goTest(t *testing.T, file string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module x\n", "x_test.go": file} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := exec.Command("go", "test", "-vet=off", "-json", "./...")
+	run.Dir = dir
+	said, err := run.Output()
+	if len(said) == 0 {
+		t.Fatalf("go test says nothing: %v", err)
+	}
+	return said
 }
