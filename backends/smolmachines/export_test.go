@@ -1,6 +1,9 @@
 package smolmachines
 
-import "os"
+import (
+	"context"
+	"os"
+)
 
 // OpenWith opens a data root with an environment of the test's own, on top of
 // this process's.
@@ -36,4 +39,9 @@ func (b *Backend) Left(name string) []int { return b.left(name) }
 func FailureOf(stderr string, exit int) (code, message string) {
 	f := result{stderr: stderr, code: exit}.failure("x")
 	return f.code, f.message
+}
+
+// ForgetNumber takes a process number out of a machine's record.
+func (b *Backend) ForgetNumber(ctx context.Context, name string, pid int) error {
+	return b.forgetNumber(ctx, name, pid)
 }

@@ -82,6 +82,9 @@ func (b *Backend) start(ctx context.Context, ref backends.Ref, env []string) err
 	if err == nil {
 		err = b.ready(f)
 	}
+	if err == nil {
+		err = b.clearNumber(ctx, m)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
