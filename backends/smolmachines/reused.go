@@ -64,7 +64,7 @@ func (b *Backend) clearNumber(ctx context.Context, m *machine) error {
 		return nil
 	}
 	if err := b.forgetNumber(ctx, m.Name, *m.PID); err != nil {
-		return fmt.Errorf("the process number of its last micro-VM, %d, is that of another process now (%s), and smolvm boots it again only once that has ended: %w",
+		return fmt.Errorf("the process number of its last micro-VM, %d, is that of another process now (%s), and smolvm boots it only once that has ended: %w",
 			*m.PID, strings.Join(words(*m.PID, "cmdline"), " "), err)
 	}
 	return nil

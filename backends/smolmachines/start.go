@@ -82,13 +82,14 @@ func (b *Backend) start(ctx context.Context, ref backends.Ref, env []string) err
 	if err == nil {
 		err = b.ready(f)
 	}
-	if err == nil {
-		err = b.clearNumber(ctx, m)
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	return b.boot(ctx, p, ref.Name, vars)
+	obstacle := b.clearNumber(ctx, m)
+	if err := b.boot(ctx, p, ref.Name, vars); err != nil {
+		return errors.Join(err, obstacle) // which later versions may not mind
+	}
+	return nil
 }
 
 // ready looks for what a boot would miss only after a long wait, or not tell.

@@ -37,7 +37,7 @@ func (b *Backend) Stop(ctx context.Context, ref backends.Ref, grace time.Duratio
 		return b.fail(ctx, op, err)
 	}
 	// smolvm says that it stopped, and no process of it is there.
-	m.State, m.Reason, m.LastExit = "stopped", nil, nil
+	m.State, m.PID, m.Reason, m.LastExit = "stopped", nil, nil, nil
 	b.know(m, b.stamp())
 	return nil
 }
