@@ -1,0 +1,3 @@
+package screen_test
+
+var cases = []struct{ name, in, want string }{}
