@@ -109,7 +109,7 @@ func (c *conn) feed(in io.Reader, let *keys.Sequence, terminal bool) {
 			n, err := in.Read(buf)
 			typed := let.Pass(buf[:n])
 			if err != nil {
-				typed = append(typed, let.Rest()...)
+				typed = append(typed, let.Release()...)
 			}
 			if len(typed) > 0 {
 				if _, werr := c.Write(typed); werr != nil {

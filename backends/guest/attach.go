@@ -18,7 +18,9 @@ const closingTime = time.Second
 // [ConnectArgv], and closes it in the end. Close must end a Read and a Write
 // that wait. With replay it first delivers what the run printed before, so
 // that an attachment that began before the start misses nothing; of more than
-// 4 MiB the beginning is in the log only. ready is called once, when the
+// 4 MiB the beginning is in the log only. Otherwise a terminal is first shown
+// what the agent's shows, and so is one for which there was too much of a
+// replay or that could not keep up. ready is called once, when the
 // holder has answered and before any output.
 //
 // It returns Ended when the holder says that the agent ended, and Detached
@@ -28,8 +30,8 @@ const closingTime = time.Second
 // no holder (it has not begun, or is over: the log tells), and an agent that
 // could not be started is the error of that, as in [Run]. [ErrLost] is an end
 // without a word, for the engine to explain: mostly the end of the instance.
-// A client that takes less than 256 KiB in a second while more than 4 MiB
-// wait for it is let go in this way, too. A Read of s.In may still be under
+// Without a terminal a client that takes less than 256 KiB in a second while
+// more than 4 MiB wait for it is let go in this way, too. A Read of s.In may still be under
 // way when Attach returns: a terminal cannot be told to stop.
 func Attach(ctx context.Context, conn io.ReadWriteCloser, o backends.AttachOptions, s backends.Streams, replay bool, ready func()) (backends.Detachment, error) {
 	sequence, err := keys.Parse(o.DetachKeys)
@@ -37,7 +39,14 @@ func Attach(ctx context.Context, conn io.ReadWriteCloser, o backends.AttachOptio
 		conn.Close()
 		return "", err
 	}
-	c, w, err := open(ctx, conn, wire.Request{Op: wire.OpAttach, Replay: replay, ReadOnly: o.ReadOnly})
+	ask := wire.Request{Op: wire.OpAttach, Replay: replay, Redraw: !replay, ReadOnly: o.ReadOnly}
+	if !o.ReadOnly {
+		select {
+		case ask.Size = <-s.Resize: // so that the first thing shown fits
+		default:
+		}
+	}
+	c, w, err := open(ctx, conn, ask)
 	if err != nil {
 		if ctx.Err() != nil {
 			return backends.Detached, ctx.Err()
@@ -55,13 +64,13 @@ func Attach(ctx context.Context, conn io.ReadWriteCloser, o backends.AttachOptio
 	case o.ReadOnly:
 		go typed.Watch(s.In)
 	default:
-		go c.feed(s.In, typed.Pass, typed.Rest)
+		go c.feed(s.In, (&typing{call: c, keys: typed}).send)
 	}
 	if w.TTY && !o.ReadOnly && s.Resize != nil {
 		go c.sizes(done, s.Resize)
 	}
 	over := make(chan error, 1)
-	go func() { _, err := c.output(s); over <- err }()
+	go func() { _, err := c.output(s, nil); over <- err }()
 	select {
 	case err = <-over:
 		c.close()
@@ -83,7 +92,7 @@ func Attach(ctx context.Context, conn io.ReadWriteCloser, o backends.AttachOptio
 }
 
 // output delivers what comes until the exit code does.
-func (c *call) output(s backends.Streams) (int, error) {
+func (c *call) output(s backends.Streams, status func(wire.Status)) (int, error) {
 	for {
 		f, err := c.next()
 		if err != nil {
@@ -94,6 +103,11 @@ func (c *call) output(s backends.Streams) (int, error) {
 			err = write(s.Out, f.Payload)
 		case wire.KindErr:
 			err = write(s.Err, f.Payload)
+		case wire.KindStatus:
+			var st wire.Status
+			if err = f.Decode(&st); err == nil && status != nil {
+				status(st)
+			}
 		case wire.KindExit:
 			return exit(f)
 		case wire.KindFailure:
@@ -124,7 +138,7 @@ func Wait(ctx context.Context, conn io.ReadWriteCloser) (code int, err error) {
 		return 0, err
 	}
 	defer c.close()
-	return c.output(backends.Streams{})
+	return c.output(backends.Streams{}, nil)
 }
 
 // Signal sends the agent a signal, by its number on Linux, over conn, a
@@ -136,6 +150,6 @@ func Signal(ctx context.Context, conn io.ReadWriteCloser, signal int) error {
 		return err
 	}
 	defer c.close()
-	_, err = c.output(backends.Streams{})
+	_, err = c.output(backends.Streams{}, nil)
 	return err
 }

@@ -128,20 +128,13 @@ func exit(f wire.Frame) (int, error) {
 	return e.Code, nil
 }
 
-// feed sends what in has, through pass, until it ends or the call does. An
-// error of in is returned; the end of the call is not.
-func (c *call) feed(in io.Reader, pass func([]byte) []byte, rest func() []byte) error {
+// feed sends what in has, by send, until it ends or the call does. An error of
+// in is returned; the end of the call is not.
+func (c *call) feed(in io.Reader, send func(p []byte, last bool) bool) error {
 	buf := make([]byte, wire.MaxData/2)
 	for in != nil {
 		n, err := in.Read(buf)
-		p := buf[:n]
-		if pass != nil {
-			p = pass(p)
-		}
-		if err != nil && rest != nil {
-			p = append(p, rest()...)
-		}
-		if len(p) > 0 && !c.send(p) {
+		if !send(buf[:n], err != nil) {
 			return nil
 		}
 		if err == io.EOF {
@@ -154,6 +147,9 @@ func (c *call) feed(in io.Reader, pass func([]byte) []byte, rest func() []byte) 
 	_ = c.out.Send(wire.KindInEnd, nil) // the call's end is noticed by who reads
 	return nil
 }
+
+// plainly sends all of it.
+func (c *call) plainly(p []byte, _ bool) bool { return c.send(p) }
 
 func (c *call) send(p []byte) bool {
 	for len(p) > 0 {

@@ -21,12 +21,12 @@ func CopyIn(ctx context.Context, conn io.ReadWriteCloser, dir string, tar io.Rea
 	defer c.close()
 	failed := make(chan error, 1)
 	go func() {
-		if err := c.feed(tar, nil, nil); err != nil {
+		if err := c.feed(tar, c.plainly); err != nil {
 			failed <- fmt.Errorf("read the tar stream: %w", err)
 			c.conn.Close() // so that half a stream is not taken for a whole one
 		}
 	}()
-	_, err = c.output(backends.Streams{})
+	_, err = c.output(backends.Streams{}, nil)
 	if err != nil && ctx.Err() == nil {
 		select {
 		case broken := <-failed:
@@ -46,7 +46,7 @@ func CopyOut(ctx context.Context, conn io.ReadWriteCloser, path string, tar io.W
 		return err
 	}
 	defer c.close()
-	_, err = c.output(backends.Streams{Out: tar})
+	_, err = c.output(backends.Streams{Out: tar}, nil)
 	return err
 }
 

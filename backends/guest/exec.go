@@ -37,7 +37,7 @@ func Exec(ctx context.Context, conn io.ReadWriteCloser, cmd backends.Command, s 
 	failed := make(chan error, 1)
 	if cmd.Stdin {
 		go func() {
-			if err := c.feed(s.In, nil, nil); err != nil {
+			if err := c.feed(s.In, c.plainly); err != nil {
 				failed <- fmt.Errorf("read the input: %w", err)
 				c.conn.Close() // half an input must not look like a whole one
 			}
@@ -46,7 +46,7 @@ func Exec(ctx context.Context, conn io.ReadWriteCloser, cmd backends.Command, s 
 	if cmd.TTY && s.Resize != nil {
 		go c.sizes(done, s.Resize)
 	}
-	code, err = c.output(s)
+	code, err = c.output(s, nil)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}

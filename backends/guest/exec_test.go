@@ -156,7 +156,7 @@ func TestExecOfAReaderThatLeft(t *testing.T) {
 func TestExecTerminal(t *testing.T) {
 	in := idle(t)
 	resize := make(chan backends.Size, 1)
-	var out screen
+	var out heard
 	ctx, cancel := context.WithCancel(in.ctx())
 	r, w := io.Pipe()
 	defer w.Close()
@@ -181,7 +181,7 @@ func TestExecTerminal(t *testing.T) {
 func TestExecCancelledKillsTheGroup(t *testing.T) {
 	in := idle(t)
 	ctx, cancel := context.WithCancel(in.ctx())
-	var out screen
+	var out heard
 	go func() {
 		for !strings.Contains(out.String(), "\n") && ctx.Err() == nil {
 			time.Sleep(10 * time.Millisecond)
@@ -208,7 +208,7 @@ func TestExecCancelledKillsTheGroup(t *testing.T) {
 func TestExecCancelledKillsTheSession(t *testing.T) {
 	in := idle(t)
 	ctx, cancel := context.WithCancel(in.ctx())
-	var out screen
+	var out heard
 	done := make(chan error, 1)
 	go func() {
 		_, err := guest.Exec(ctx, in.dial(guest.ServeArgv(program)), backends.Command{TTY: true, Argv: []string{"bash", "-c", `set -m; (trap '' HUP TERM INT; echo job $BASHPID; sleep 3600) & wait`}}, backends.Streams{Out: &out})
@@ -257,7 +257,7 @@ func TestExecManyAtOnce(t *testing.T) {
 	for i := range 8 {
 		conn := in.dial(guest.ServeArgv(program))
 		wg.Go(func() {
-			var out screen
+			var out heard
 			want := strings.Repeat(strconv.Itoa(i), 100) + "\n"
 			code, err := guest.Exec(in.ctx(), conn, backends.Command{Argv: sh("sleep 0.2; echo " + want + "exit " + strconv.Itoa(i))}, backends.Streams{Out: &out})
 			if err != nil || code != i || out.String() != want {

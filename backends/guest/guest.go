@@ -9,6 +9,8 @@
 //	        to the holder
 //	bot-bottle-guest serve                     serves one request on its own
 //	        stdin and stdout: one more command, a copy, a look at a path
+//	bot-bottle-guest notify [TEXT]             says for the agent, whose hooks
+//	        may call it, that it wants attention
 //
 // The engine's part is to run the program and to give the host its stdin and
 // stdout: the conn of [Attach], [Wait], [Exec], [CopyIn], [CopyOut] and
@@ -81,7 +83,8 @@ func RunArgv(program string, o RunOptions, argv []string) []string {
 	return append(append(run, "--"), argv...)
 }
 
-// ConnectArgv is the client for [Attach] and [Wait]. While there is no holder
+// ConnectArgv is the client for [Attach], [Wait], [Look], [Screen], [Send] and
+// [WaitAttention]. While there is no holder
 // yet it looks again for as long as patience says; then the answer is
 // backends.ErrNotRunning.
 func ConnectArgv(program string, patience time.Duration) []string {

@@ -77,7 +77,7 @@ type pipes struct {
 	io.WriteCloser
 	cmd   *exec.Cmd
 	close func() error
-	err   *screen
+	err   *heard
 }
 
 func (p *pipes) Close() error { return p.close() }
@@ -165,7 +165,7 @@ func (in *instance) dial(argv []string) *pipes {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	p := &pipes{Reader: stdout, WriteCloser: stdin, cmd: cmd, err: &screen{}}
+	p := &pipes{Reader: stdout, WriteCloser: stdin, cmd: cmd, err: &heard{}}
 	cmd.Stdout, cmd.Stderr = w, p.err
 	if err := cmd.Start(); err != nil {
 		in.t.Fatal(err)
@@ -202,7 +202,7 @@ func (in *instance) ctx() context.Context {
 // exec runs a command in the instance.
 func (in *instance) exec(cmd backends.Command, stdin string) (code int, out, errs string) {
 	in.t.Helper()
-	var o, e screen
+	var o, e heard
 	s := backends.Streams{Out: &o, Err: &e}
 	if cmd.Stdin {
 		s.In = strings.NewReader(stdin)
@@ -229,7 +229,7 @@ type attached struct {
 	conn     *pipes
 	keyboard *io.PipeWriter
 	resize   chan backends.Size
-	out, err screen
+	out, err heard
 	cancel   context.CancelFunc
 	done     chan struct{}
 	how      backends.Detachment
@@ -286,19 +286,19 @@ func (a *attached) ends(want backends.Detachment) {
 	}
 }
 
-// screen collects what several goroutines print.
-type screen struct {
+// heard collects what several goroutines print.
+type heard struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *screen) Write(p []byte) (int, error) {
+func (s *heard) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
 }
 
-func (s *screen) String() string {
+func (s *heard) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()

@@ -32,6 +32,7 @@ func Parse(spec string) ([]byte, error) {
 type Sequence struct {
 	keys []byte
 	held []byte        // what was typed of them so far
+	gone int           // how much of that was let go, see Release
 	done chan struct{} // closed when all of them were
 }
 
@@ -50,7 +51,11 @@ func (k *Sequence) Pass(p []byte) (out []byte) {
 		}
 		k.held = append(k.held, b)
 		for !bytes.HasPrefix(k.keys, k.held) {
-			out = append(out, k.held[0])
+			if k.gone > 0 {
+				k.gone--
+			} else {
+				out = append(out, k.held[0])
+			}
 			k.held = k.held[1:]
 		}
 		if len(k.held) == len(k.keys) {
@@ -60,13 +65,19 @@ func (k *Sequence) Pass(p []byte) (out []byte) {
 	return out
 }
 
-// Rest returns what is held back, for when no more input comes.
-func (k *Sequence) Rest() []byte {
+// Release returns what is held back, which nobody types any more of for now, or
+// ever. The keys are noticed all the same when the others come late.
+func (k *Sequence) Release() []byte {
 	if k == nil || k.IsTyped() {
 		return nil
 	}
-	return k.held
+	out := k.held[k.gone:]
+	k.gone = len(k.held)
+	return out
 }
+
+// Holds says whether something is held back.
+func (k *Sequence) Holds() bool { return k != nil && !k.IsTyped() && len(k.held) > k.gone }
 
 // IsTyped says whether all of them were.
 func (k *Sequence) IsTyped() bool {

@@ -44,7 +44,28 @@ func typeKeys(spec, in string, size int) (out string, typed bool) {
 		out += string(k.Pass([]byte(in[:n])))
 		in = in[n:]
 	}
-	return out + string(k.Rest()), k.IsTyped()
+	return out + string(k.Release()), k.IsTyped()
+}
+
+// TestLateKeys: what was held back for too long is let go once, and the keys
+// are noticed all the same.
+func TestLateKeys(t *testing.T) {
+	k := keys.New([]byte("\x10\x11"))
+	out := string(k.Pass([]byte("a\x10")))
+	if !k.Holds() {
+		t.Error("nothing is held")
+	}
+	out += string(k.Release()) + string(k.Release())
+	if out != "a\x10" || k.Holds() {
+		t.Errorf("let go: %q, holds %v", out, k.Holds())
+	}
+	if more := string(k.Pass([]byte("\x10b\x10"))); more != "\x10b" {
+		t.Errorf("then %q", more)
+	}
+	k.Release()
+	if more := string(k.Pass([]byte("\x11"))); more != "" || !k.IsTyped() {
+		t.Errorf("the second key: %q, typed %v", more, k.IsTyped())
+	}
 }
 
 func TestParse(t *testing.T) {

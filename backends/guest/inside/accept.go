@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest/screen"
 	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
 )
 
@@ -21,22 +22,26 @@ const (
 	maxConnections = 2 * maxClients
 	// requestTime is how long one may take to say what it wants.
 	requestTime = 10 * time.Second
+	// maxNote is how many bytes of a notification are kept.
+	maxNote = 512
 	// goodbyeTime is how long a client may take to hang up after the end.
 	goodbyeTime = 2 * time.Second
 )
 
 // attachment is what a client wants.
 type attachment struct {
-	streams  bool // the output
-	readOnly bool
-	gone     chan struct{} // closed when it hung up
+	streams   bool // the output
+	readOnly  bool
+	attention bool          // it waits for that, or the end
+	size      backends.Size // of its terminal; zero: not known
+	gone      chan struct{} // closed when it hung up
 }
 
 // accept serves whoever connects, until the listener is closed.
 func (h *holder) accept(listener *os.File) {
 	places := make(chan struct{}, maxConnections)
 	for {
-		conn, err := accept(listener)
+		conn, err := accept(listener, h.mayTalk)
 		if err != nil {
 			return
 		}
@@ -97,25 +102,39 @@ func (h *holder) serve(conn *os.File) {
 		h.attach(conn, frames, ask)
 	case wire.OpSignal:
 		if err := h.signal(syscall.Signal(ask.Signal)); err != nil {
-			conn.Write(frame(wire.KindFailure, wire.Failed(fmt.Errorf("signal %d: %w", ask.Signal, err))))
+			refuse(conn, fmt.Errorf("signal %d: %w", ask.Signal, err))
 			return
 		}
-		conn.Write(append(frame(wire.KindWelcome, wire.Welcome{Run: h.id}), frame(wire.KindExit, wire.Exit{})...))
+		answer(conn, h.welcome())
+	case wire.OpStatus, wire.OpScreen:
+		h.look(conn, ask)
+	case wire.OpSend:
+		h.send(conn, frames, ask)
+	case wire.OpNotify:
+		h.mu.Lock()
+		h.notified(ask.Text[:min(len(ask.Text), maxNote)])
+		h.mu.Unlock()
+		answer(conn, h.welcome())
 	case wire.OpEnv:
 		w := wire.Welcome{Run: h.id, Env: wire.Bytes(h.env), User: h.o.user, Home: h.o.home, KeepHome: h.o.keepHome, Workdir: []byte(h.o.workdir), Bounded: h.grp != nil}
-		conn.Write(append(frame(wire.KindWelcome, w), frame(wire.KindExit, wire.Exit{})...))
+		answer(conn, frame(wire.KindWelcome, w))
 	default:
-		conn.Write(frame(wire.KindFailure, wire.Failed(fmt.Errorf("the holder does not serve %q: %w", ask.Op, backends.ErrBadRequest))))
+		refuse(conn, fmt.Errorf("the holder does not serve %q: %w", ask.Op, backends.ErrBadRequest))
 	}
 }
 
 // attach joins the streams, and takes what the client types until it leaves.
 func (h *holder) attach(conn *os.File, frames *wire.Reader, ask wire.Request) {
-	c := newClient(conn)
-	a := &attachment{streams: ask.Op == wire.OpAttach, readOnly: ask.ReadOnly || ask.Op == wire.OpWait, gone: make(chan struct{})}
+	a := &attachment{streams: ask.Op == wire.OpAttach, readOnly: ask.ReadOnly || ask.Op == wire.OpWait,
+		attention: ask.Attention, size: ask.Size, gone: make(chan struct{})}
+	var refresh func(*client)
+	if a.streams && h.o.tty {
+		refresh = h.refresh
+	}
+	c := newClient(conn, refresh)
 	defer close(a.gone)
 	defer h.leave(c)
-	if !h.join(c, a, ask.Replay) {
+	if !h.join(c, a, ask) {
 		c.finish(frame(wire.KindFailure, wire.Failed(errFull)))
 		conn.SetReadDeadline(time.Now().Add(goodbyeTime)) // for it to hang up
 		_, _ = io.Copy(io.Discard, conn)
@@ -134,6 +153,7 @@ func (h *holder) attach(conn *os.File, frames *wire.Reader, ask wire.Request) {
 			}
 			i := input{taken: func() { c.earn(n) }}
 			if !a.readOnly {
+				h.touch(c, a)
 				i.b = append([]byte(nil), f.Payload...)
 			}
 			h.typed(i)
@@ -147,7 +167,7 @@ func (h *holder) attach(conn *os.File, frames *wire.Reader, ask wire.Request) {
 				return
 			}
 			if !a.readOnly {
-				h.resize(size)
+				h.sized(c, a, size)
 			}
 		default:
 			return
@@ -162,38 +182,48 @@ func (h *holder) typed(i input) {
 	}
 }
 
-func (h *holder) resize(s backends.Size) {
-	if h.proc != nil {
-		h.proc.resize(s) // of what has ended it fails, and nobody minds
-	}
-}
-
 // join makes a client see the output from now on, after what it asked for,
 // unless all places are taken.
-func (h *holder) join(c *client, a *attachment, replay bool) bool {
+func (h *holder) join(c *client, a *attachment, ask wire.Request) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.clients) >= maxClients {
 		return false
 	}
+	h.clients[c] = a
+	if a.streams && !a.readOnly {
+		h.attended()
+		if h.writers() == 1 {
+			h.fit(c, a.size)
+		}
+	}
 	w := wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin}
-	if replay {
+	var first [][]byte
+	switch {
+	case !a.streams:
+	case h.show.screen != nil && (ask.Redraw || ask.Replay && h.kept.missed > 0):
+		first = h.redraw(screen.Append)
+	case ask.Replay:
 		w.Missed = h.kept.missed
+		first = h.kept.frames()
 	}
 	c.put(frame(wire.KindWelcome, w))
-	if replay && a.streams {
-		c.put(h.kept.frames()...)
-	}
-	if h.last != nil {
+	c.put(first...)
+	switch {
+	case h.last != nil:
 		c.finish(h.last)
+	case a.attention && h.show.attention != "":
+		c.finish(frame(wire.KindStatus, h.status()))
 	}
-	h.clients[c] = a
 	return true
 }
 
 func (h *holder) leave(c *client) {
 	h.mu.Lock()
 	delete(h.clients, c)
+	if h.show.owner == c {
+		h.show.owner = nil
+	}
 	h.mu.Unlock()
 	c.drop()
 }
@@ -205,6 +235,9 @@ func (h *holder) end(r *wire.Record, kind byte, word any) {
 	h.recordLocked(r)
 	h.last = frame(kind, word)
 	for c := range h.clients {
+		if c.behind() {
+			c.resume(h.redraw(screen.Omit))
+		}
 		c.finish(h.last)
 	}
 }

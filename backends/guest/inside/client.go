@@ -2,6 +2,7 @@ package inside
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,8 +10,10 @@ import (
 )
 
 const (
-	// maxQueue is how much output waits for one client before the agent does.
+	// maxQueue is how much output waits for one client before the agent does;
+	// maxLag, before a terminal is given a redraw in its place.
 	maxQueue = 4 << 20
+	maxLag   = 1 << 20
 	// A client whose queue is full holds the agent up, so that it misses
 	// nothing, as long as it takes minTaken in each patience. One that takes
 	// less (a stopped terminal, a dead connection) is dropped.
@@ -22,9 +25,11 @@ const (
 )
 
 // client is one attachment. Its output is queued, so that a slow one holds up
-// neither the others nor, for long, the agent.
+// neither the others nor, for long, the agent: a terminal that cannot keep up
+// misses output and gets a redraw.
 type client struct {
-	conn *os.File
+	conn    *os.File
+	refresh func(*client) // gives it a redraw; nil: it is no terminal
 
 	mu      sync.Mutex
 	queue   [][]byte // frames
@@ -32,14 +37,15 @@ type client struct {
 	taken   int64    // bytes written in all
 	closing bool     // nothing more comes: end when the queue is empty
 	broken  bool
+	stale   bool          // output was left out: a redraw is due when the queue is empty
 	under   int           // bytes it typed that have not gone to the agent
 	more    chan struct{} // something was queued, or it is closing
 	room    chan struct{} // something was taken
 	flushed chan struct{} // closed when all was written, or cannot be
 }
 
-func newClient(conn *os.File) *client {
-	c := &client{conn: conn, more: make(chan struct{}, 1), room: make(chan struct{}, 1), flushed: make(chan struct{})}
+func newClient(conn *os.File, refresh func(*client)) *client {
+	c := &client{conn: conn, refresh: refresh, more: make(chan struct{}, 1), room: make(chan struct{}, 1), flushed: make(chan struct{})}
 	go c.deliver()
 	return c
 }
@@ -91,6 +97,14 @@ func (c *client) flush() bool {
 // offer queues output, when there is room for it or is made in time. False:
 // the client is too slow, or gone, and was dropped.
 func (c *client) offer(frame []byte) bool {
+	if c.refresh != nil {
+		if c.lags(len(frame)) {
+			ring(c.more)
+		} else {
+			c.put(frame)
+		}
+		return true
+	}
 	c.mu.Lock()
 	full := c.queued > 0 && c.queued+len(frame) > maxQueue
 	broken := c.broken
@@ -104,6 +118,40 @@ func (c *client) offer(frame []byte) bool {
 	}
 	c.put(frame)
 	return true
+}
+
+// lags says whether n bytes more are left out, for a terminal that is behind.
+// What waits for it is let go with them.
+func (c *client) lags(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stale && (c.queued == 0 || c.queued+n <= maxLag) {
+		return false
+	}
+	c.stale = true
+	c.queue = slices.DeleteFunc(c.queue, func(f []byte) bool {
+		out := f[0] == wire.KindOut
+		if out {
+			c.queued -= len(f)
+		}
+		return out
+	})
+	return true
+}
+
+// behind says whether a redraw is due.
+func (c *client) behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stale
+}
+
+// resume goes on with a redraw. Its caller keeps output away meanwhile.
+func (c *client) resume(redraw [][]byte) {
+	c.mu.Lock()
+	c.stale = false
+	c.mu.Unlock()
+	c.put(redraw...)
 }
 
 // makesRoom waits until enough says so, as long as the client goes on taking.
@@ -142,14 +190,19 @@ func (c *client) deliver() {
 	for range c.more {
 		for {
 			c.mu.Lock()
-			queue, end := c.queue, c.closing
+			queue, end, stale := c.queue, c.closing, c.stale
 			c.queue = nil
 			c.mu.Unlock()
+			switch {
+			case len(queue) > 0:
+			case end:
+				shutWrite(c.conn)
+				return
+			case stale:
+				c.refresh(c)
+				continue
+			}
 			if len(queue) == 0 {
-				if end {
-					shutWrite(c.conn)
-					return
-				}
 				break
 			}
 			for _, frame := range queue {

@@ -3,14 +3,17 @@ package inside
 import "gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
 
 const (
-	// maxKept is how much output of a run is kept for clients that come late.
-	maxKept = 4 << 20
+	// maxKept is how much output of a run is kept for clients that come late,
+	// and maxKeptShown where there is a screen to tell the rest.
+	maxKept      = 4 << 20
+	maxKeptShown = 512 << 10
 	// keptChunk is the room of one piece of it.
 	keptChunk = 32 << 10
 )
 
 // kept is the newest output of a run.
 type kept struct {
+	most   int // bytes; more are let go, oldest first
 	pieces []piece
 	bytes  int
 	missed int64 // bytes that were let go
@@ -30,7 +33,7 @@ func (k *kept) add(kind byte, b []byte) {
 	} else {
 		k.pieces = append(k.pieces, piece{kind, append([]byte(nil), b...)})
 	}
-	for k.bytes > maxKept {
+	for k.bytes > k.most {
 		k.bytes -= len(k.pieces[0].b)
 		k.missed += int64(len(k.pieces[0].b))
 		k.pieces[0].b = nil

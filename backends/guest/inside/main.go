@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -47,6 +48,8 @@ func Main(args []string, std Std) int {
 			return usage(std, err)
 		}
 		return connect(std, patience)
+	case "notify":
+		return notify(std, strings.Join(args, " "))
 	case "serve":
 		if len(args) > 0 {
 			return usage(std, fmt.Errorf("serve takes no %q", args[0]))
@@ -57,7 +60,7 @@ func Main(args []string, std Std) int {
 }
 
 func usage(std Std, err error) int {
-	fmt.Fprintf(std.Err, "%s: %v\nusage: %s run [OPTION...] -- ARGV | connect [SECONDS] | serve\n", Name, err, Name)
+	fmt.Fprintf(std.Err, "%s: %v\nusage: %s run [OPTION...] -- ARGV | connect [SECONDS] | serve | notify [TEXT]\n", Name, err, Name)
 	return codeUsage
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,19 +17,21 @@ import (
 
 // holder is the main process of an instance. It holds the agent.
 type holder struct {
-	o    runOptions
-	id   string      // of this run
-	env  environment // what the agent has
-	log  *os.File
-	in   *typed
-	proc *process
-	grp  *group // what the agent starts in
+	o     runOptions
+	id    string      // of this run
+	env   environment // what the agent has
+	log   *os.File
+	in    *typed
+	proc  *process
+	agent atomic.Int64 // its uid; -1: not known yet
+	grp   *group       // what the agent starts in
 
 	ready chan struct{} // closed when the agent was started, or could not be
 
 	mu      sync.Mutex // guards what follows, and the order of all output
 	n       uint64     // records so far
 	kept    kept
+	show    display
 	clients map[*client]*attachment
 	last    []byte // the last frame for every client, once the run is over
 
@@ -51,11 +54,13 @@ func run(o runOptions, argv []string, std Std) int {
 	var id [8]byte
 	rand.Read(id[:])
 	h := &holder{o: o, id: hex.EncodeToString(id[:]), log: std.Out, ready: make(chan struct{}), clients: map[*client]*attachment{}}
+	h.agent.Store(-1)
 	listener, err := listen()
 	if err != nil {
 		return h.failed(err)
 	}
 	defer listener.Close()
+	h.watch()
 	began := wire.Began{TTY: o.tty}
 	if o.pids > 0 {
 		if h.grp, err = bound(o.pids); err != nil {
@@ -91,6 +96,7 @@ func (h *holder) start(argv []string) error {
 	if err != nil {
 		return err
 	}
+	h.agent.Store(int64(user.uid))
 	dir := h.o.workdir
 	if dir == "" {
 		dir = "/"
@@ -161,6 +167,7 @@ func (h *holder) output(kind byte, b []byte) error {
 		h.recordLocked(r)
 	}
 	h.kept.add(kind, b)
+	h.shown(b, time.Now())
 	frame := wire.Append(make([]byte, 0, len(b)+5), kind, b)
 	for c, a := range h.clients {
 		if a.streams && !c.offer(frame) {

@@ -46,8 +46,8 @@ func listen() (*os.File, error) {
 // bindTime is how long the socket's name may be taken.
 const bindTime = 2 * time.Second
 
-// accept waits for the next connection that may come in.
-func accept(listener *os.File) (*os.File, error) {
+// accept waits for the next connection of somebody who may talk.
+func accept(listener *os.File, mayTalk func(fd int) bool) (*os.File, error) {
 	raw, err := listener.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -78,11 +78,30 @@ func accept(listener *os.File) (*os.File, error) {
 	}
 }
 
-// mayTalk says whether the other end of a socket is root or our own user, as
-// the kernel says (SO_PEERCRED, unix(7)).
-func mayTalk(fd int) bool {
-	peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-	return err == nil && (peer.Uid == 0 || int(peer.Uid) == os.Geteuid())
+// peer is the user at the other end of a socket, as the kernel says
+// (SO_PEERCRED, unix(7)).
+func peer(fd int) (uid int, ok bool) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, false
+	}
+	return int(cred.Uid), true
+}
+
+// mayTalk says whether the other end of a socket is root, our own user or the
+// agent's.
+func (h *holder) mayTalk(fd int) bool {
+	uid, ok := peer(fd)
+	return ok && (trusted(uid) || int64(uid) == h.agent.Load())
+}
+
+// trusted says whether a user may be the holder.
+func trusted(uid int) bool { return uid == 0 || uid == os.Geteuid() }
+
+// holds says whether at the other end is one who may be the holder.
+func holds(fd int) bool {
+	uid, ok := peer(fd)
+	return ok && trusted(uid)
 }
 
 // errNoHolder says that there is no holder to talk to.
@@ -106,7 +125,7 @@ func dial() (*os.File, error) {
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED):
 		err = errNoHolder
-	case err == nil && !mayTalk(fd):
+	case err == nil && !holds(fd):
 		err = fmt.Errorf("the socket %s is a stranger's", address().Name)
 	case err == nil:
 		err = unix.SetNonblock(fd, true)

@@ -38,6 +38,7 @@ const (
 	KindErr     byte = '2' // guest: bytes of stderr
 	KindTaken   byte = 't' // guest: how many more bytes of KindIn were taken, see PackTaken
 	KindStat    byte = 'p' // guest: JSON PathStat
+	KindStatus  byte = 'a' // guest: JSON Status
 	KindExit    byte = 'x' // guest: JSON Exit, last
 	KindFailure byte = 'f' // guest: JSON Failure, last
 )
@@ -61,7 +62,7 @@ var ErrFrame = errors.New("not a frame of the guest program")
 // limit is how long the payload of a kind may be.
 func limit(kind byte) (most uint32, known bool) {
 	switch kind {
-	case KindIn, KindOut, KindErr, KindStat, KindExit, KindFailure:
+	case KindIn, KindOut, KindErr, KindStat, KindStatus, KindExit, KindFailure:
 		return MaxData, true
 	case KindInEnd:
 		return 0, true

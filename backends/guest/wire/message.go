@@ -9,13 +9,17 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
 
-// What a request asks for. The holder answers the first four, the serving
+// What a request asks for. The holder answers the first eight, the serving
 // program the others.
 const (
 	OpAttach = "attach" // the streams of the main process
 	OpWait   = "wait"   // only its end
 	OpSignal = "signal" // send it Signal
 	OpEnv    = "env"    // what it runs with, see Welcome
+	OpStatus = "status" // what it does, as KindStatus
+	OpScreen = "screen" // what its terminal shows, as KindOut, after KindStatus
+	OpSend   = "send"   // KindIn to KindInEnd is typed
+	OpNotify = "notify" // it, or a hook of its, wants attention: Text says why
 
 	OpExec    = "exec"     // one more command
 	OpCopyIn  = "copy-in"  // a tar stream, as KindIn, unpacked below Path
@@ -31,6 +35,21 @@ type Request struct {
 	// For attach.
 	Replay   bool `json:",omitempty"` // first what was printed so far
 	ReadOnly bool `json:",omitempty"` // neither types nor resizes
+	Redraw   bool `json:",omitempty"` // first what the terminal shows
+
+	// For wait: for attention, too.
+	Attention bool `json:",omitempty"`
+
+	// For screen: with colours, as lines that drive no terminal otherwise.
+	Styled bool `json:",omitempty"`
+
+	// For send: as a paste where the agent tells them apart, and with the
+	// return key at the end.
+	Paste bool `json:",omitempty"`
+	Enter bool `json:",omitempty"`
+
+	// For notify.
+	Text string `json:",omitempty"`
 
 	// For signal: its number on Linux.
 	Signal int `json:",omitempty"`
@@ -44,7 +63,7 @@ type Request struct {
 	Stdin   bool     `json:",omitempty"`
 	Detach  bool     `json:",omitempty"`
 
-	// For exec with a terminal; zero: unknown.
+	// For attach and exec with a terminal; zero: unknown.
 	Size backends.Size
 
 	// For copies and stat.
@@ -72,6 +91,26 @@ type Welcome struct {
 type Exit struct {
 	Code   int `json:"code"`
 	Signal int `json:"signal,omitempty"`
+}
+
+// What an agent wants attention for.
+const (
+	AttentionBell     = "bell"     // its terminal rang
+	AttentionNotified = "notified" // it said so in words
+)
+
+// Status is what an agent does, as its holder sees it. Times are nanoseconds
+// since 1970 by the guest's clock, 0 is never.
+type Status struct {
+	LastOutput int64  `json:"last_output,omitempty"`
+	Bell       int64  `json:"bell,omitempty"`
+	Title      string `json:"title,omitempty"`     // of its terminal
+	Attention  string `json:"attention,omitempty"` // since somebody last typed or came
+	Note       string `json:"note,omitempty"`      // the words of AttentionNotified
+	Rows       uint16 `json:"rows,omitempty"`      // of its terminal; 0: it has none
+	Cols       uint16 `json:"cols,omitempty"`
+	CursorRow  uint16 `json:"cursor_row,omitempty"` // from 0
+	CursorCol  uint16 `json:"cursor_col,omitempty"`
 }
 
 // PathStat is backends.PathStat in bytes.

@@ -1,0 +1,100 @@
+package inside
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
+)
+
+// answer says the last word to a client that only asked.
+func answer(conn *os.File, said ...[]byte) {
+	all := append(said, frame(wire.KindExit, wire.Exit{}))
+	conn.Write(bytes.Join(all, nil)) // it may have left
+}
+
+func refuse(conn *os.File, err error) { conn.Write(frame(wire.KindFailure, wire.Failed(err))) }
+
+func (h *holder) welcome() []byte {
+	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin})
+}
+
+// look answers what the agent does and what its terminal shows.
+func (h *holder) look(conn *os.File, ask wire.Request) {
+	said := [][]byte{h.welcome()}
+	h.mu.Lock()
+	said = append(said, frame(wire.KindStatus, h.status()))
+	scr := h.show.screen
+	if ask.Op == wire.OpScreen && scr != nil {
+		text := []byte(strings.Join(scr.Text(), "\n") + "\n")
+		if ask.Styled {
+			text = scr.Styled()
+		}
+		said = append(said, outFrames(text)...)
+	}
+	h.mu.Unlock()
+	if ask.Op == wire.OpScreen && scr == nil {
+		refuse(conn, fmt.Errorf("the agent has no terminal: %w", backends.ErrBadRequest))
+		return
+	}
+	answer(conn, said...)
+}
+
+// Bracketed paste, as xterm's ctlseqs tell it: an agent that asked for it can
+// tell what was pasted from what was typed.
+const pasteMode, pasteBegin, pasteEnd = 2004, "\x1b[200~", "\x1b[201~"
+
+// send types what a client has, and says so when all of it has gone to the
+// agent's terminal.
+func (h *holder) send(conn *os.File, frames *wire.Reader, ask wire.Request) {
+	if !h.o.tty && !h.o.stdin {
+		refuse(conn, fmt.Errorf("the agent reads nothing: it has neither a terminal nor an open stdin: %w", backends.ErrBadRequest))
+		return
+	}
+	h.mu.Lock()
+	h.attended()
+	paste := ask.Paste && h.show.screen != nil && h.show.screen.Mode(pasteMode)
+	h.mu.Unlock()
+	if _, err := conn.Write(h.welcome()); err != nil {
+		return
+	}
+	if paste {
+		h.deliver([]byte(pasteBegin))
+	}
+	for {
+		f, err := frames.Next()
+		if err != nil {
+			return
+		}
+		switch f.Kind {
+		case wire.KindIn:
+			b := append([]byte(nil), f.Payload...)
+			if paste {
+				b = bytes.ReplaceAll(b, []byte{0x1b}, nil) // no end of the paste within
+			}
+			h.deliver(b)
+			conn.Write(wire.Append(nil, wire.KindTaken, wire.PackTaken(len(f.Payload))))
+		case wire.KindInEnd:
+			if paste {
+				h.deliver([]byte(pasteEnd))
+			}
+			if ask.Enter {
+				h.deliver([]byte("\r"))
+			}
+			answer(conn)
+			return
+		default:
+			return
+		}
+	}
+}
+
+// deliver waits until the agent's terminal has taken it.
+func (h *holder) deliver(b []byte) {
+	done := make(chan struct{})
+	h.typed(input{b: b, taken: func() { close(done) }})
+	<-done
+}
