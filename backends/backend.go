@@ -75,6 +75,13 @@ type Backend interface {
 	// reads neither types nor resizes, but can detach.
 	Attach(ctx context.Context, ref Ref, o AttachOptions, io Streams, ready func()) (Detachment, error)
 
+	// Session connects to the holder of a running instance's main process (see
+	// package guest) and gives the connection to use, once. What use returns is
+	// returned, with what the engine knows of a connection that broke off. Not
+	// running is [ErrNotRunning]; a main process without a holder is
+	// [ErrUnsupported].
+	Session(ctx context.Context, ref Ref, use func(conn io.ReadWriteCloser) error) error
+
 	// Wait blocks until the instance does not run and returns how it ended,
 	// as Inspect would: gone and replaced are statuses.
 	Wait(ctx context.Context, ref Ref) (Observation, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -151,6 +152,19 @@ func (e *Engine) remove(ctx context.Context, id string, ended func() error) erro
 		return fmt.Errorf("remove %s: %w", id, err)
 	}
 	return os.RemoveAll(trash)
+}
+
+// Session finds no holder: the fake keeps main processes by itself.
+func (b *backend) Session(ctx context.Context, ref backends.Ref, _ func(io.ReadWriteCloser) error) error {
+	return b.around(ctx, "session", ref.Name, func() error {
+		switch o, err := b.observe(ref); {
+		case err != nil:
+			return err
+		case o.Status != backends.StatusRunning:
+			return fmt.Errorf("%s: %w", ref.Name, backends.ErrNotRunning)
+		}
+		return fmt.Errorf("%s: a session: %w", ref.Name, backends.ErrUnsupported)
+	})
 }
 
 func (b *backend) Wait(ctx context.Context, ref backends.Ref) (o backends.Observation, err error) {

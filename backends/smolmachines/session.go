@@ -32,12 +32,22 @@ func (b *Backend) alive(ctx context.Context, what string, ref backends.Ref) (pro
 
 // served has the guest program serve one request in a machine that runs.
 func (b *Backend) served(ctx context.Context, what string, ref backends.Ref, request func(*conn) error) error {
+	return b.talk(ctx, what, ref, guest.ServeArgv(guestProgram), request)
+}
+
+// Session connects to the holder of a machine that runs.
+func (b *Backend) Session(ctx context.Context, ref backends.Ref, use func(io.ReadWriteCloser) error) error {
+	return b.talk(ctx, "talk to the agent of", ref, guest.ConnectArgv(guestProgram, connectPatience), func(c *conn) error { return use(c) })
+}
+
+// talk runs the guest program in a machine that runs, for one conversation.
+func (b *Backend) talk(ctx context.Context, what string, ref backends.Ref, argv []string, request func(*conn) error) error {
 	op := what + " " + ref.Name
 	p, m, err := b.alive(ctx, what, ref)
 	if err != nil {
 		return err
 	}
-	c, err := b.dial(ctx, p, m, guest.ServeArgv(guestProgram))
+	c, err := b.dial(ctx, p, m, argv)
 	if err != nil {
 		return b.fail(ctx, op, err)
 	}

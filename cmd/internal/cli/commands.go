@@ -23,9 +23,10 @@ var commands = []entry{
 
 	{name: "exec", group: groupUse, help: "Run one more command in a running bottle.", acts: true, fresh: func() command { return &execCmd{} }},
 	{name: "shell", group: groupUse, help: "Open a shell in a running bottle.", acts: true, fresh: func() command { return &shellCmd{} }},
+	{name: "send", group: groupUse, help: "Type into the terminal of a running agent.", acts: true, fresh: func() command { return &sendCmd{} }},
 	{name: "cp", group: groupUse, help: "Copy files between the host and a bottle.", acts: true, fresh: func() command { return &cpCmd{} }},
 	{name: "logs", group: groupUse, help: "Show what the agent printed.", acts: true, fresh: func() command { return &logsCmd{} }},
-	{name: "wait", group: groupUse, help: "Wait until bottles run, have stopped or are removed.", acts: true, fresh: func() command { return &waitCmd{} }},
+	{name: "wait", group: groupUse, help: "Wait until bottles run, stop, are removed or want attention.", acts: true, fresh: func() command { return &waitCmd{} }},
 
 	{name: "list", aliases: []string{"ls", "ps"}, group: groupLook, help: "List bottles.", fresh: func() command { return &listCmd{} }},
 	{name: "show", aliases: []string{"inspect"}, group: groupLook, help: "Show everything known of a bottle.", fresh: func() command { return &showCmd{} }},

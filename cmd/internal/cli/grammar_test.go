@@ -176,19 +176,19 @@ func TestGrammar(t *testing.T) {
 		if len(flags) < 11 {
 			t.Errorf("%s has the flags %q only", name, flags)
 		}
-		for _, later := range []string{"--activity", "--screen", "--keep-running", "--resume-arg", "--at", "--prove", "--paste"} {
+		for _, later := range []string{"--keep-running", "--resume-arg", "--at", "--prove"} {
 			if slices.Contains(flags, later) {
 				t.Errorf("%s has %s, which comes later", name, later)
 			}
 		}
 	}
-	for _, want := range strings.Fields("start run resume restart attach exec shell cp stop rm delete list ls ps show inspect history events " +
+	for _, want := range strings.Fields("start run resume restart attach exec shell send cp stop rm delete list ls ps show inspect history events " +
 		"logs wait rename label protect unprotect cleanup recover adopt import rebuild export restore doctor completion version") {
 		if !seen[want] {
 			t.Errorf("there is no %s", want)
 		}
 	}
-	for _, later := range strings.Fields("send verify checkpoint redact diff dashboard") {
+	for _, later := range strings.Fields("verify checkpoint redact diff dashboard") {
 		if seen[later] {
 			t.Errorf("%s is there", later)
 		}

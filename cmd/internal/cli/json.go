@@ -12,8 +12,9 @@ import (
 // what the engine says.
 type bottleRow struct {
 	*projections.Row
-	drift *lifecycle.Drift // nil: not asked
-	size  *int64           // bytes; nil: not asked, or not told
+	drift *lifecycle.Drift    // nil: not asked
+	size  *int64              // bytes; nil: not asked, or not told
+	does  *lifecycle.Activity // nil: not asked, or not told
 }
 
 func bottleRowOf(b projections.Bottle) *bottleRow {
@@ -36,7 +37,8 @@ func (b *bottleRow) keys(j *jsonBuf) {
 	j.str("backend", b.Backend).str("endpoint", b.Endpoint).str("backend_source", b.BackendSource)
 	j.str("instance_name", b.InstanceName).opt("instance_id", b.InstanceID).num("generation", int64(b.Generation))
 	j.str("state", string(b.State)).opt("pending", b.Pending).opt("reason", b.why()).optInt("exit_code", b.ExitCode)
-	j.opt("observed", observed).opt("drift", kind).null("activity")
+	j.opt("observed", observed).opt("drift", kind)
+	b.activityKeys(j)
 	j.bool("protected", b.Protected).stored("labels", []byte(b.LabelsJSON))
 	j.time("created_at", b.CreatedAt).time("updated_at", b.UpdatedAt).num("version", b.Version)
 	j.opt("image", b.Image).time("started_at", b.StartedAt).optNum("size", orZero(b.size), b.size != nil)

@@ -10,15 +10,16 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
-// listCmd is `list`. It reads the log and asks nobody, unless --check or
-// --size says so.
+// listCmd is `list`. It reads the log and asks nobody, unless --check,
+// --activity or --size says so.
 type listCmd struct {
-	All     bool     `short:"a" help:"Removed bottles too."`
-	State   []string `placeholder:"STATE" help:"Only bottles in this state."`
-	Backend []string `placeholder:"NAME" help:"Only bottles of this backend."`
-	Label   []string `sep:"none" placeholder:"K=V" help:"Only bottles with this label (K alone: with any value)."`
-	Check   bool     `help:"Ask the engines what they see; exit 6 when that differs, 8 when one did not answer."`
-	Size    bool     `help:"Ask the engines how much disk each bottle takes."`
+	All      bool     `short:"a" help:"Removed bottles too."`
+	State    []string `placeholder:"STATE" help:"Only bottles in this state."`
+	Backend  []string `placeholder:"NAME" help:"Only bottles of this backend."`
+	Label    []string `sep:"none" placeholder:"K=V" help:"Only bottles with this label (K alone: with any value)."`
+	Check    bool     `help:"Ask the engines what they see; exit 6 when that differs, 8 when one did not answer."`
+	Activity bool     `help:"Ask the agents what they do: last output, bell, title, what they want."`
+	Size     bool     `help:"Ask the engines how much disk each bottle takes."`
 }
 
 func (l *listCmd) check() error {
@@ -65,7 +66,7 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 		return err
 	}
 	var verdict error
-	if (l.Check || l.Size) && len(rows) > 0 {
+	if (l.Check || l.Size || l.Activity) && len(rows) > 0 {
 		if verdict, err = l.ask(ctx, c, rows); err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 // shown are the columns of the projection that a plain table shows; nil, which
 // is all of them, for every other way to print.
 func (l *listCmd) shown(c *call) []string {
-	if c.Output != asTable || len(c.Columns) > 0 || l.Check || l.Size {
+	if c.Output != asTable || len(c.Columns) > 0 || l.Check || l.Size || l.Activity {
 		return nil
 	}
 	return []string{"slug", "state", "pending", "reason", "failure", "exit_code", "observed", "agent", "backend", "image", "created_at", "updated_at"}
@@ -112,6 +113,17 @@ func (l *listCmd) ask(ctx context.Context, c *call, rows []bottleRow) (verdict, 
 		}
 		for _, err := range failed {
 			c.progress.warn("", err.Error())
+		}
+	}
+	if l.Activity {
+		does := m.Activity(ctx, bottles)
+		for i, r := range rows {
+			a := does[r.ID]
+			if a.Err != nil {
+				c.progress.warn(r.Slug, a.Err.Error())
+				continue
+			}
+			rows[i].does = &a
 		}
 	}
 	if !l.Check {
@@ -151,6 +163,7 @@ func (l *listCmd) print(c *call, rows []bottleRow, seq int64) error {
 		{name: "updated", value: func(b *bottleRow) string { return age(b.UpdatedAt, now) }},
 		{name: "observed", wide: !l.Check, value: (*bottleRow).observedText},
 		{name: "drift", wide: !l.Check, value: (*bottleRow).driftText},
+		{name: "activity", wide: !l.Activity, value: func(b *bottleRow) string { return b.activityText(now) }},
 		{name: "size", wide: !l.Size, value: (*bottleRow).sizeText},
 		{name: "protected", wide: true, value: func(b *bottleRow) string { return yesNo(b.Protected) }},
 		{name: "labels", wide: true, value: (*bottleRow).labelsText},

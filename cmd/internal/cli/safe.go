@@ -14,6 +14,31 @@ func safe(s string) string { return neutralise(s, false) }
 // safeLines is safe for text of several lines: newlines and tabs stay.
 func safeLines(s string) string { return neutralise(s, true) }
 
+// safeColoured is safeLines for text with colours in it: sequences of select
+// graphic rendition stay, and end with each line.
+func safeColoured(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		at := strings.Index(s, "\x1b[")
+		if at < 0 {
+			b.WriteString(safeLines(s))
+			break
+		}
+		b.WriteString(safeLines(s[:at]))
+		s = s[at:]
+		end := 2 + len(s[2:]) - len(strings.TrimLeft(s[2:], "0123456789;:"))
+		if end < len(s) && s[end] == 'm' {
+			end++
+			b.WriteString(s[:end])
+			s = s[end:]
+			continue
+		}
+		b.WriteString(safeLines(s[:1]))
+		s = s[1:]
+	}
+	return b.String()
+}
+
 func neutralise(s string, lines bool) string {
 	if plainASCII(s, lines) {
 		return s

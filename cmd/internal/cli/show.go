@@ -12,9 +12,10 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
-// showCmd is `show`. It reads the log and asks nobody.
+// showCmd is `show`. It reads the log and asks nobody, unless --screen says so.
 type showCmd struct {
 	one
+	Screen bool `help:"Show what the agent's terminal shows, without attaching."`
 }
 
 func (s *showCmd) run(ctx context.Context, c *call) error {
@@ -22,22 +23,35 @@ func (s *showCmd) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	var seen *screenshot
+	if s.Screen {
+		if seen, err = c.screenshot(ctx, b); err != nil {
+			return err
+		}
+	}
 	switch c.Output {
 	case asJSON, asLines:
-		c.showJSON(b)
+		c.showJSON(b, seen)
 	case asNames:
 		c.out.WriteString(safe(b.Slug) + "\n")
 	default:
+		if seen != nil {
+			c.out.WriteString(safeColoured(string(seen.text)))
+			return nil
+		}
 		c.showText(b)
 	}
 	return nil
 }
 
-func (c *call) showJSON(b projections.Bottle) {
+func (c *call) showJSON(b projections.Bottle, seen *screenshot) {
 	j := newDocument()
 	j.open("bottle", '{')
 	bottleRowOf(b).keys(j)
 	c.showKeys(j, b)
+	if seen != nil {
+		seen.keys(j)
+	}
 	j.close('}')
 	c.document(j)
 }

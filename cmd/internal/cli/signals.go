@@ -39,8 +39,8 @@ func WithSignals(ctx context.Context) context.Context {
 // such a command: the runtime hands each from one thread to another.
 type brief interface{ brief() bool }
 
-func (l *listCmd) brief() bool     { return !l.Check && !l.Size }
-func (*showCmd) brief() bool       { return true }
+func (l *listCmd) brief() bool     { return !l.Check && !l.Size && !l.Activity }
+func (s *showCmd) brief() bool     { return !s.Screen }
 func (*versionCmd) brief() bool    { return true }
 func (*completionCmd) brief() bool { return true }
 func (*completeCmd) brief() bool   { return true }

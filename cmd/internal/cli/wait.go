@@ -12,11 +12,11 @@ import (
 // waitCmd is `wait`.
 type waitCmd struct {
 	Bottles []string `arg:"" name:"bottle" sep:"none" help:"Slugs, ids, or prefixes that fit one bottle each."`
-	For     string   `default:"stopped" placeholder:"STATE" help:"running, stopped or removed."`
+	For     string   `default:"stopped" placeholder:"STATE" help:"running, stopped, removed, or attention: the agent rang, notified or exited."`
 	Timeout span     `placeholder:"D" help:"Longest wait; none unless given."`
 }
 
-var awaited = []string{"running", "stopped", "removed"}
+var awaited = []string{"running", "stopped", "removed", lifecycle.Attention}
 
 // errWaited is the cause of a wait that took too long.
 var errWaited = errors.New("timeout")

@@ -157,8 +157,7 @@ func (m *Manager) Attach(ctx context.Context, id string, fg Foreground) (Outcome
 		return Outcome{Bottle: h.b}, err
 	}
 	if h.b.AgentByExec() {
-		return Outcome{Bottle: h.b}, &Problem{Code: CodeWrongState, Slug: h.b.Slug, Backend: h.b.Backend, Next: h.b.ExecLine(),
-			Message: fmt.Sprintf("bottle %s was imported: its agent is no main process to attach to, but runs by exec", h.b.Slug)}
+		return Outcome{Bottle: h.b}, byExec(h.b)
 	}
 	a, err := m.attach(ctx, h.b, fg, true)
 	if err != nil {

@@ -2,8 +2,11 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
@@ -11,8 +14,12 @@ import (
 // for an engine.
 const pollEvery = 250 * time.Millisecond
 
-// Wait blocks until a bottle is running, stopped or removed. It settles what
-// it watches. A state that can no longer be reached is a *[Problem].
+// Attention is what [Manager.Wait] can wait for besides states.
+const Attention = "attention"
+
+// Wait blocks until a bottle is running, stopped or removed, or until its
+// agent wants attention: it rang, said so, or ended by itself. It settles what
+// it watches. What can no longer come is a *[Problem].
 func (m *Manager) Wait(ctx context.Context, id, want string) error {
 	var seen int64
 	for {
@@ -28,6 +35,17 @@ func (m *Manager) Wait(ctx context.Context, id, want string) error {
 		case over:
 			return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle history " + b.ID,
 				Message: "bottle " + b.Slug + " is " + string(b.State) + " and will not be " + want + " by itself"}
+		}
+		if want == Attention && b.Pending == nil && b.State == projections.Running {
+			came, err := m.waitAttention(ctx, b)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case came:
+				return nil
+			case err != nil && !errors.Is(err, backends.ErrNotRunning) && !errors.Is(err, guest.ErrLost):
+				return about(b.Slug, b.Backend, err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -45,6 +63,8 @@ func progress(b projections.Bottle, want string) (reached, over bool) {
 		return false, false
 	}
 	switch want {
+	case Attention:
+		return exitedByItself(b), b.State != projections.Running
 	case "removed":
 		return b.State == projections.Removed, false
 	case "stopped":
