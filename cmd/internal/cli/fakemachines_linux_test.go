@@ -17,6 +17,14 @@ import (
 type fakeMachines struct {
 	*testing.T
 	dir, root, image string
+	env              []string
+}
+
+// with is the same for a part of a test.
+func (f *fakeMachines) with(t *testing.T) *fakeMachines {
+	part := *f
+	part.T = t
+	return &part
 }
 
 func newFakeMachines(t *testing.T) *fakeMachines {
@@ -35,20 +43,31 @@ func newFakeMachines(t *testing.T) *fakeMachines {
 	fatal(t, os.MkdirAll(f.root, 0o700))
 	fatal(t, os.MkdirAll(filepath.Join(f.image, "bin"), 0o755))
 	fatal(t, os.WriteFile(filepath.Join(f.image, "bin", "sh"), busybox, 0o755))
+	for _, name := range []string{"vi", "less", "stty"} {
+		fatal(t, os.Symlink("sh", filepath.Join(f.image, "bin", name)))
+	}
 	_, err = fakesmolvm.Install(dir)
 	fatal(t, err)
 	return f
 }
 
-// call runs bot-bottle and returns what it printed and its exit code.
-func (f *fakeMachines) call(args ...string) (string, int) {
+// command is bot-bottle in this home.
+func (f *fakeMachines) command(args ...string) *exec.Cmd {
 	f.Helper()
 	self, err := os.Executable()
 	fatal(f.T, err)
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{realProgram}, args...)
 	cmd.Env = append(os.Environ(), "HOME="+f.dir, "BOT_BOTTLE_HOME="+filepath.Join(f.dir, "home"), "SMOLVM_DATA_DIR="+f.root,
-		"BOT_BOTTLE_SMOLVM="+filepath.Join(f.dir, "smolvm"))
+		"BOT_BOTTLE_SMOLVM="+filepath.Join(f.dir, "smolvm"), "TERM=xterm-256color")
+	cmd.Env = append(cmd.Env, f.env...)
+	return cmd
+}
+
+// call runs bot-bottle and returns what it printed and its exit code.
+func (f *fakeMachines) call(args ...string) (string, int) {
+	f.Helper()
+	cmd := f.command(args...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -291,19 +291,19 @@ func (f *fleet) noVMM(after string) {
 	}
 }
 
-// screen is what a command that still runs has printed.
-type screen struct {
+// printed is what a command that still runs has printed.
+type printed struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (s *screen) Write(p []byte) (int, error) {
+func (s *printed) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.Write(p)
 }
 
-func (s *screen) String() string {
+func (s *printed) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()

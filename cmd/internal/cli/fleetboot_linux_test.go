@@ -151,13 +151,13 @@ func contradicted(f *fleet) {
 	defer cancel()
 	for _, name := range both {
 		watch := f.command(ctx, f.contrary(name), "attach", name)
-		screen := &screen{}
-		watch.Stdout = screen
+		seen := &printed{}
+		watch.Stdout = seen
 		fatal(f.T, watch.Start())
-		f.until(name+" is seen at work", func() bool { return strings.Contains(screen.String(), "tick") })
+		f.until(name+" is seen at work", func() bool { return strings.Contains(seen.String(), "tick") })
 		f.well(f.contrary(name), "stop", name)
-		if err := watch.Wait(); err != nil || !strings.Contains(screen.String(), "told to end") {
-			f.Errorf("attached to %s: %v, %q", name, err, screen.String())
+		if err := watch.Wait(); err != nil || !strings.Contains(seen.String(), "told to end") {
+			f.Errorf("attached to %s: %v, %q", name, err, seen.String())
 		}
 		f.is(name, "stopped")
 	}
