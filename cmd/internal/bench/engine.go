@@ -65,6 +65,13 @@ func importImage(ctx context.Context, c *client.Client) error {
 	return errors.Join(err, said.Close())
 }
 
+func removeImage() error {
+	return bare(func(ctx context.Context, c *client.Client) error {
+		_, err := c.ImageRemove(ctx, imageName, image.RemoveOptions{})
+		return err
+	})()
+}
+
 // twin is a container with everything that bot-bottle gave one of its own.
 type twin struct {
 	config  *container.Config
@@ -127,12 +134,7 @@ func verbs(p program, rounds int) (rows []row, err error) {
 	if err := bare(importImage)(); err != nil {
 		return nil, err
 	}
-	defer func() {
-		err = errors.Join(err, bare(func(ctx context.Context, c *client.Client) error {
-			_, err := c.ImageRemove(ctx, imageName, image.RemoveOptions{})
-			return err
-		})())
-	}()
+	defer func() { err = errors.Join(err, removeImage()) }()
 	argv := append([]string{"start", "-d", "--backend", "docker", "--image", imageName, "--pull", "never"}, "--name")
 	if err := p.run(append(append(argv, "bench-model", "--"), agent...)...); err != nil {
 		return nil, err

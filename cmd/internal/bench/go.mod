@@ -8,6 +8,7 @@ replace gitea.dideric.is/didericis/bot-bottle => ../../..
 
 require (
 	gitea.dideric.is/didericis/bot-bottle v0.0.0-00010101000000-000000000000
+	github.com/creack/pty v1.1.24
 	github.com/docker/docker v28.5.2+incompatible
 	github.com/google/uuid v1.6.0
 	github.com/hallgren/eventsourcing/core v0.5.2

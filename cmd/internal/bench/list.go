@@ -14,10 +14,12 @@ import (
 type program struct{ path, home string }
 
 // run runs it once; what it prints is thrown away unless it fails.
-func (p program) run(args ...string) error {
+func (p program) run(args ...string) error { return runQuietly(p.command(args...)) }
+
+func (p program) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
 	c.Env = append(os.Environ(), "BOT_BOTTLE_HOME="+p.home)
-	return runQuietly(c)
+	return c
 }
 
 func runQuietly(c *exec.Cmd) error {

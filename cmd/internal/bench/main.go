@@ -17,7 +17,7 @@ func main() {
 	fakesmolvm.Main() // this program under another name
 	bottle := flag.String("program", "", "the built bot-bottle")
 	source := flag.String("source", "", "the top of its source tree")
-	only := flag.String("only", "append,list,verbs,machines", "what to measure")
+	only := flag.String("only", "append,list,verbs,sessions,machines", "what to measure")
 	rounds := flag.Int("rounds", 41, "how often each side runs")
 	flag.Parse()
 	cleared, err := bench(*bottle, *source, *only, *rounds)
@@ -45,6 +45,7 @@ func bench(bottle, source, only string, rounds int) (cleared bool, err error) {
 		{"append", func() ([]row, error) { return appends(dir, rounds) }},
 		{"list", func() ([]row, error) { return lists(bottle, source, dir, 2*rounds) }},
 		{"verbs", func() ([]row, error) { return verbs(program{bottle, dir + "/verbs"}, rounds) }},
+		{"sessions", func() ([]row, error) { return sessions(program{bottle, dir + "/sessions"}, rounds) }},
 		{"machines", func() ([]row, error) { return machines(bottle, dir, rounds/2) }},
 	} {
 		if !strings.Contains(only, part.name) {
