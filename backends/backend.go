@@ -204,14 +204,17 @@ type InstanceSpec struct {
 	TTY      bool
 	Stdin    bool // keep the main process's stdin open for attach
 	ReadOnly bool
-	Mounts   []Mount
-	Ports    []Port
-	CPUs     float64
-	Memory   int64 // bytes; 0: the backend's default
-	Pids     int64
-	Disk     int64 // bytes; 0: the backend's default
-	Runtime  string
-	Network  string // none or full
+	// Stay says that the instance goes on running when the main process has
+	// ended, until it is stopped: see [Observation.AgentEnded].
+	Stay    bool
+	Mounts  []Mount
+	Ports   []Port
+	CPUs    float64
+	Memory  int64 // bytes; 0: the backend's default
+	Pids    int64
+	Disk    int64 // bytes; 0: the backend's default
+	Runtime string
+	Network string // none or full
 	// Resource is called before anything besides the instance is made in the
 	// engine, with its kind and name; an error stops the creation. Never nil.
 	Resource func(Leftover) error `json:"-"`

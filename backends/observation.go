@@ -25,6 +25,10 @@ type Observation struct {
 	Status    Status
 	ExitCode  *int // of the last run, when it has ended
 	OOMKilled bool
+	// AgentEnded says that the main process has ended while the instance goes
+	// on running, as it was made to ([InstanceSpec.Stay]). ExitCode and EndedAt
+	// tell how.
+	AgentEnded bool
 	// Lingers says that the main process has ended (or never was) while the
 	// engine still holds something running for it, such as a virtual machine,
 	// that Stop frees.

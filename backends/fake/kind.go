@@ -57,7 +57,12 @@ func kind(name string, machine bool) backends.Kind {
 			}
 			return &backend{kind: name, endpoint: endpoint, machine: machine, Engine: At(dir)}, nil
 		},
-		Supports: func(backends.InstanceSpec) []string { return nil },
+		Supports: func(s backends.InstanceSpec) []string {
+			if s.Stay {
+				return []string{"--keep-running"}
+			}
+			return nil
+		},
 		KeepsEnv: !machine,
 	}
 }

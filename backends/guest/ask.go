@@ -17,6 +17,9 @@ type Status struct {
 	LastOutput time.Time // by the guest's clock; zero: it printed nothing yet
 	Bell       time.Time // zero: never
 	Title      string    // of its terminal
+	// ExitCode is how it ended, where its holder stays ([RunOptions.Stay]); nil:
+	// it runs.
+	ExitCode *int
 	// Attention is what it wants attention for since somebody last typed or
 	// attached: "" nothing, "bell" or "notified".
 	Attention string
@@ -34,6 +37,10 @@ const (
 func statusOf(w wire.Status) Status {
 	s := Status{LastOutput: moment(w.LastOutput), Bell: moment(w.Bell), Title: w.Title, Note: w.Note,
 		Size: backends.Size{Rows: w.Rows, Cols: w.Cols}, Row: int(w.CursorRow), Col: int(w.CursorCol)}
+	if w.Exit != nil {
+		code := w.Exit.Code & 0xff
+		s.ExitCode = &code
+	}
 	if w.Attention == Bell || w.Attention == Notified {
 		s.Attention = w.Attention
 	}

@@ -54,6 +54,10 @@ type RunOptions struct {
 	// stays as it is. Otherwise it is the user's, whatever the engine set.
 	KeepHome bool
 	Workdir  string // "": /
+	// Stay says that the program goes on when the agent has ended, until it is
+	// told to end, and ends with the agent's code then. Its end is recorded and
+	// told as ever, and who attaches sees the last screen.
+	Stay bool
 	// Pids is how many processes and threads the agent and all later commands
 	// have together; 0: no limit. Where the kernel inside cannot hold it the
 	// run goes on without and says so, see [Run]. Root inside can lift it.
@@ -67,7 +71,7 @@ func RunArgv(program string, o RunOptions, argv []string) []string {
 	for _, f := range []struct {
 		name string
 		on   bool
-	}{{"--tty", o.TTY}, {"--stdin", o.Stdin}, {"--keep-home", o.KeepHome}} {
+	}{{"--tty", o.TTY}, {"--stdin", o.Stdin}, {"--keep-home", o.KeepHome}, {"--stay", o.Stay}} {
 		if f.on {
 			run = append(run, f.name)
 		}

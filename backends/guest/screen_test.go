@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -234,4 +235,32 @@ func TestAHeldKeyReachesTheAgent(t *testing.T) {
 	a.sees("^P")
 	a.types("\x11")
 	a.ends(backends.Detached)
+}
+
+// TestAHolderThatStays shows the last screen and how the agent ended to whoever
+// comes, serves commands, and ends with the agent's code when it is told to.
+func TestAHolderThatStays(t *testing.T) {
+	in := run(t, guest.RunOptions{TTY: true, Stdin: true, Stay: true}, sh(`echo last words; exit 3`)...)
+	in.eventually("it has ended", func() bool { s := in.look(); return s.ExitCode != nil && *s.ExitCode == 3 })
+	if _, text := in.shot(false); !strings.HasPrefix(text, "last words") {
+		t.Errorf("it shows %q", text)
+	}
+	a := in.attach(backends.AttachOptions{TTY: true, Started: true}, false)
+	a.ends(backends.Ended)
+	if !strings.Contains(a.out.String(), "last words") {
+		t.Errorf("who attaches sees %q", a.out.String())
+	}
+	if err := guest.Send(in.ctx(), in.dial(guest.ConnectArgv(program, 0)), strings.NewReader("x"), guest.SendOptions{}); kind(err) != backends.ErrNotRunning {
+		t.Errorf("Send: %v", err)
+	}
+	if code, out, _ := in.exec(backends.Command{Argv: sh("echo $0 is served")}, ""); code != 0 || !strings.Contains(out, "served") {
+		t.Errorf("a command ended with %d: %q", code, out)
+	}
+	if r := in.last(); !r.Over() || *r.ExitCode != 3 {
+		t.Errorf("recorded as %+v", r)
+	}
+	in.cmd.Process.Signal(syscall.SIGTERM)
+	if code := in.exit(); code != 3 {
+		t.Errorf("the holder ended with %d", code)
+	}
 }

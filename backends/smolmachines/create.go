@@ -166,7 +166,7 @@ func (b *Backend) plan(p program, s *backends.InstanceSpec) (argv []string, f fa
 	s.Image.Digest = orElse(s.Image.Digest, image.Image.Digest)
 	return argv, facts{
 		Argc: len(argv), Image: s.Image.ID, Digest: s.Image.Digest,
-		Workdir: orElse(s.Workdir, image.Workdir), User: orElse(s.User, image.User), TTY: s.TTY, Stdin: s.Stdin,
+		Workdir: orElse(s.Workdir, image.Workdir), User: orElse(s.User, image.User), TTY: s.TTY, Stdin: s.Stdin, Stay: s.Stay,
 		Vars: variables(s.Env), Mounts: s.Mounts, Ports: s.Ports, Network: s.Network,
 		Memory: s.Memory, CPUs: s.CPUs, Pids: s.Pids, Disk: s.Disk, Session: guest.Session,
 	}, image, nil
@@ -220,7 +220,7 @@ func (b *Backend) describe(s *backends.InstanceSpec, argv []string, f facts, arc
 	}
 	cmd := guest.RunArgv(guestProgram, guest.RunOptions{
 		TTY: s.TTY, Stdin: s.Stdin, User: f.User, Home: s.Home, Workdir: f.Workdir, KeepHome: slices.Contains(f.Vars, "HOME"),
-		Pids: f.Pids,
+		Pids: f.Pids, Stay: f.Stay,
 	}, argv)
 	return &machine{
 		Name: s.Name, State: "created", CPUs: cpus, MemoryMB: mebibytes, Labels: labels, Cmd: cmd, Network: s.Network == networkFull,

@@ -22,6 +22,7 @@ type facts struct {
 	User    string           `json:"user,omitempty"`
 	TTY     bool             `json:"tty,omitempty"`
 	Stdin   bool             `json:"stdin,omitempty"`
+	Stay    bool             `json:"stay,omitempty"`
 	Vars    []string         `json:"vars,omitempty"`
 	Mounts  []backends.Mount `json:"mounts,omitempty"`
 	Ports   []backends.Port  `json:"ports,omitempty"`
@@ -89,10 +90,15 @@ func (b *Backend) state(o *backends.Observation, m *machine) {
 		o.Status, o.Detail = backends.StatusCreated, failure
 	case "running":
 		o.Status = backends.StatusRunning
-		if begun && !run.Ended.IsZero() && !b.stale(m) {
-			o.Status, o.Lingers, o.Detail = backends.StatusStopped, true, failure
-			o.ExitCode, o.EndedAt = run.ExitCode, run.Ended
+		if !begun || run.Ended.IsZero() || b.stale(m) {
+			break
 		}
+		o.ExitCode, o.EndedAt = run.ExitCode, run.Ended
+		if m.facts().Stay && run.Err == nil {
+			o.AgentEnded = true
+			break
+		}
+		o.Status, o.Lingers, o.Detail = backends.StatusStopped, true, failure
 	case "stopped", "failed":
 		o.Status, o.Detail = backends.StatusStopped, failure
 		b.ended(o, m, run, begun)

@@ -233,7 +233,7 @@ func (h *holder) end(r *wire.Record, kind byte, word any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.recordLocked(r)
-	h.last = frame(kind, word)
+	h.last, h.exit = frame(kind, word), r.Exit
 	for c := range h.clients {
 		if c.behind() {
 			c.resume(h.redraw(screen.Omit))

@@ -55,6 +55,11 @@ func (h *holder) send(conn *os.File, frames *wire.Reader, ask wire.Request) {
 		return
 	}
 	h.mu.Lock()
+	if h.last != nil {
+		h.mu.Unlock()
+		refuse(conn, fmt.Errorf("the agent has ended: %w", backends.ErrNotRunning))
+		return
+	}
 	h.attended()
 	paste := ask.Paste && h.show.screen != nil && h.show.screen.Mode(pasteMode)
 	h.mu.Unlock()

@@ -150,6 +150,7 @@ func outFrames(b []byte) (frames [][]byte) {
 // status is what is known of the agent, with mu held.
 func (h *holder) status() wire.Status {
 	s := wire.Status{LastOutput: nanos(h.show.output), Bell: nanos(h.show.bell), Attention: h.show.attention, Note: h.show.note}
+	s.Exit = h.exit
 	if scr := h.show.screen; scr != nil {
 		rows, cols := scr.Size()
 		row, col, _ := scr.Cursor()

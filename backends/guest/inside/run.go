@@ -33,7 +33,8 @@ type holder struct {
 	kept    kept
 	show    display
 	clients map[*client]*attachment
-	last    []byte // the last frame for every client, once the run is over
+	last    []byte     // the last frame for every client, once the run is over
+	exit    *wire.Exit // how the agent ended
 
 	// A signal must not wait for output that a client is slow to take.
 	life  sync.Mutex
@@ -81,10 +82,32 @@ func run(o runOptions, argv []string, std Std) int {
 	endLeftovers()
 	pump.finish()
 	h.proc.close()
-	listener.Close()
+	if !o.stay {
+		listener.Close() // before the end is told: who comes now comes too late
+	}
 	h.end(&wire.Record{Exit: &exit}, wire.KindExit, exit)
+	if o.stay {
+		rest(signals, ends)
+		listener.Close()
+	}
 	h.goodbye()
 	return exit.Code
+}
+
+// rest waits to be told to end, and goes on taking orphans.
+func rest(signals, ends <-chan os.Signal) {
+	for {
+		reap(0)
+		select {
+		case <-ends:
+		case sig := <-signals:
+			switch sig {
+			case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH: // which end nothing
+			default:
+				return
+			}
+		}
+	}
 }
 
 // start makes the agent run.

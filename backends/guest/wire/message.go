@@ -104,6 +104,7 @@ const (
 type Status struct {
 	LastOutput int64  `json:"last_output,omitempty"`
 	Bell       int64  `json:"bell,omitempty"`
+	Exit       *Exit  `json:"exit,omitempty"`      // it ended, and its holder stays
 	Title      string `json:"title,omitempty"`     // of its terminal
 	Attention  string `json:"attention,omitempty"` // since somebody last typed or came
 	Note       string `json:"note,omitempty"`      // the words of AttentionNotified

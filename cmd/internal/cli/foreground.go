@@ -73,7 +73,11 @@ func (c *call) began(out lifecycle.Outcome, err error, detached bool) error {
 		return fmt.Errorf("bottle %s ended, but its exit code is not known", out.Bottle.Slug)
 	}
 	if !out.Removed && c.onTerminal() {
-		c.progress.say(fmt.Sprintf("bottle %s stopped; to go on: bot-bottle resume %s", out.Bottle.Slug, out.Bottle.Slug))
+		if out.Bottle.State == projections.Running {
+			c.progress.say(fmt.Sprintf("bottle %s goes on without its agent; to run it again: bot-bottle restart %s", out.Bottle.Slug, out.Bottle.Slug))
+		} else {
+			c.progress.say(fmt.Sprintf("bottle %s stopped; to go on: bot-bottle resume %s", out.Bottle.Slug, out.Bottle.Slug))
+		}
 	}
 	if *out.ExitCode != 0 {
 		return exitWith(*out.ExitCode)

@@ -176,7 +176,7 @@ func TestGrammar(t *testing.T) {
 		if len(flags) < 11 {
 			t.Errorf("%s has the flags %q only", name, flags)
 		}
-		for _, later := range []string{"--keep-running", "--resume-arg", "--at", "--prove"} {
+		for _, later := range []string{"--resume-arg", "--at", "--prove"} {
 			if slices.Contains(flags, later) {
 				t.Errorf("%s has %s, which comes later", name, later)
 			}

@@ -200,6 +200,9 @@ func (b *bottleRow) stateText() string {
 			more = append(more, "exit "+strconv.Itoa(*b.ExitCode))
 		}
 	}
+	if b.State == projections.Running && b.ExitCode != nil {
+		more = append(more, "agent exited, exit "+strconv.Itoa(*b.ExitCode))
+	}
 	if b.State == projections.Running && b.Observed != "" {
 		more = append(more, b.Observed)
 	}

@@ -211,3 +211,39 @@ func TestTheSameScreenAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestABottleThatKeepsRunning has lost its agent and nothing else: it is told
+// how that ended, is used, and gets it back by a restart.
+func TestABottleThatKeepsRunning(t *testing.T) {
+	t.Parallel()
+	f := newFakeMachines(t)
+	f.run("start", "-d", "--keep-running", "--backend", "smolmachines", "--network", "none", "--image", f.image, "--name", "stays", "--",
+		"sh", "-c", "echo last words; read -r x; exit 3")
+	f.until("last words", "show", "--screen", "stays")
+	f.run("send", "--enter", "stays", "go")
+	f.run("wait", "--for", "attention", "--timeout", "20s", "stays")
+	if out := f.run("list", "-o", "json"); !strings.Contains(out, `"state":"running"`) || !strings.Contains(out, `"exit_code":3`) {
+		t.Errorf("list says %s", out)
+	}
+	if out := f.run("list"); !strings.Contains(out, "running (agent exited, exit 3)") {
+		t.Errorf("list says %s", out)
+	}
+	if out := f.run("exec", "stays", "sh", "-c", "echo still here"); !strings.Contains(out, "still here") {
+		t.Errorf("exec says %s", out)
+	}
+	if out := f.run("show", "--screen", "stays"); !strings.Contains(out, "last words") {
+		t.Errorf("the last screen is %s", out)
+	}
+	if out, code := f.call("attach", "stays"); code != 125 || !strings.Contains(out, "has ended (exit 3)") || !strings.Contains(out, "bot-bottle restart stays") {
+		t.Errorf("attach: %d, %s", code, out)
+	}
+	if out := f.run("history", "stays"); strings.Count(out, "AgentExited") != 1 || strings.Contains(out, "BottleStopped") {
+		t.Errorf("history says %s", out)
+	}
+	f.run("restart", "stays")
+	f.until(`"exit_code":null`, "list", "-o", "json")
+	f.run("stop", "stays")
+	if out, code := f.call("start", "--rm", "--keep-running", "--image", f.image); code != 2 || !strings.Contains(out, "leave one out") {
+		t.Errorf("--rm with it: %d, %s", code, out)
+	}
+}

@@ -41,6 +41,7 @@ type startCmd struct {
 	TTY            string `name:"tty" default:"auto" placeholder:"WHEN" help:"Whether the agent gets a terminal: auto, always or never."`
 	Detach         bool   `short:"d" help:"Do not connect to the agent; print the bottle's name."`
 	Rm             bool   `help:"Remove the bottle when the agent ends with 0."`
+	KeepRunning    bool   `help:"Let the bottle go on when the agent ends."`
 	Protect        bool   `help:"Protect the bottle against rm."`
 	IdempotencyKey string `placeholder:"K" help:"The same key and spec give the same bottle again."`
 	DryRun         bool   `help:"Show what would be done."`
@@ -71,6 +72,9 @@ func (s *startCmd) check() error {
 		if err := lifecycle.CheckSlug(*s.Name); err != nil {
 			return err
 		}
+	}
+	if s.Rm && s.KeepRunning {
+		return usageError("start: --rm removes the bottle when the agent ends, and --keep-running lets it go on: leave one out")
 	}
 	if s.CPUs < 0 || s.Pids < 0 {
 		return usageError("start: --cpus and --pids take a number that is not negative")
@@ -192,7 +196,7 @@ func (s *startCmd) request(c *call, conf *config) (r lifecycle.StartRequest, err
 		Workspace: s.Workspace, Clone: s.Clone, Volumes: s.Volume, Publish: s.Publish,
 		Workdir: s.Workdir, User: s.User, Network: s.Network,
 		Limits:   events.Limits{CPUs: s.CPUs, Memory: int64(s.Memory), Pids: s.Pids, Disk: int64(s.Disk)},
-		ReadOnly: s.ReadOnly, Runtime: s.Runtime, Rm: s.Rm, Protect: s.Protect,
+		ReadOnly: s.ReadOnly, Runtime: s.Runtime, Rm: s.Rm, KeepRunning: s.KeepRunning, Protect: s.Protect,
 		RiskOK: s.AllowHostRisk, SecretOK: s.AllowSecretArgv, IdempotencyKey: s.IdempotencyKey,
 	}
 	if s.Name != nil {

@@ -109,7 +109,7 @@ func (m *Manager) conclude(ctx context.Context, out Outcome) (Outcome, error) {
 	if err != nil {
 		return out, about(out.Bottle.Slug, out.Bottle.Backend, err)
 	}
-	if o.Status == backends.StatusStopped {
+	if o.Status == backends.StatusStopped || o.AgentEnded {
 		out.ExitCode = o.ExitCode
 	}
 	m.At("follow:ended")
@@ -138,6 +138,11 @@ func (m *Manager) awaitEnd(ctx context.Context, b projections.Bottle) (backends.
 	defer be.Close()
 	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
+	if b.Spec.KeepRunning {
+		if o, err := be.Inspect(wait, m.refOf(b)); err != nil || o.AgentEnded {
+			return o, err
+		}
+	}
 	o, err := be.Wait(wait, m.refOf(b))
 	if err != nil && wait.Err() != nil {
 		return backends.Observation{}, nil
@@ -155,6 +160,10 @@ func (m *Manager) Attach(ctx context.Context, id string, fg Foreground) (Outcome
 	m.contradict(h.b)
 	if _, err := h.b.Can(projections.Attach); err != nil {
 		return Outcome{Bottle: h.b}, err
+	}
+	if h.b.ExitCode != nil {
+		return Outcome{Bottle: h.b}, &Problem{Code: CodeWrongState, Slug: h.b.Slug, Backend: h.b.Backend, Next: "bot-bottle restart " + h.b.Slug,
+			Message: fmt.Sprintf("the agent of bottle %s has ended (exit %d), and the bottle goes on without it", h.b.Slug, *h.b.ExitCode)}
 	}
 	if h.b.AgentByExec() {
 		return Outcome{Bottle: h.b}, byExec(h.b)

@@ -46,7 +46,7 @@ func (m *Manager) Plan(ctx context.Context, r StartRequest) (Plan, error) {
 	c.Spec = events.Spec{
 		Image: r.Image, Pull: string(r.Pull), User: r.User, Limits: r.Limits, Runtime: r.Runtime,
 		Network: orElse(r.Network, netFull), ReadOnly: r.ReadOnly, TTY: r.TTY, Interactive: r.Stdin,
-		RemoveAfter: r.Rm, Protected: r.Protect, Labels: r.Labels,
+		RemoveAfter: r.Rm, KeepRunning: r.KeepRunning, Protected: r.Protect, Labels: r.Labels,
 		RiskAllowed: r.RiskOK, SecretArgv: r.SecretOK,
 	}
 	if c.Spec.Limits.Pids == 0 {

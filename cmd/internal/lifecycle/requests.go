@@ -23,23 +23,24 @@ type StartRequest struct {
 	EnvFiles []string
 	EnvPlain []string // K=V
 
-	Workspace string // DIR[:ro]
-	Clone     string // DIR
-	Volumes   []string
-	Publish   []string
-	Labels    map[string]string
-	Workdir   string
-	User      string
-	Network   string // none or full; "" is full
-	Limits    events.Limits
-	ReadOnly  bool
-	Runtime   string
-	TTY       bool
-	Stdin     bool // keep the agent's stdin open for attach
-	Rm        bool
-	Protect   bool
-	RiskOK    bool // --allow-host-risk
-	SecretOK  bool // --allow-secret-argv
+	Workspace   string // DIR[:ro]
+	Clone       string // DIR
+	Volumes     []string
+	Publish     []string
+	Labels      map[string]string
+	Workdir     string
+	User        string
+	Network     string // none or full; "" is full
+	Limits      events.Limits
+	ReadOnly    bool
+	Runtime     string
+	TTY         bool
+	Stdin       bool // keep the agent's stdin open for attach
+	Rm          bool
+	KeepRunning bool // the bottle goes on when its agent has ended
+	Protect     bool
+	RiskOK      bool // --allow-host-risk
+	SecretOK    bool // --allow-secret-argv
 
 	IdempotencyKey string
 }

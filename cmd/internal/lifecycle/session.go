@@ -132,6 +132,7 @@ func (m *Manager) Activity(ctx context.Context, bottles []projections.Bottle) ma
 			var a Activity
 			a.Err = m.ask(ctx, b, func(ctx context.Context, conn io.ReadWriteCloser) (err error) {
 				a.Status, err = guest.Look(ctx, conn)
+				a.Exited = a.ExitCode != nil
 				return err
 			})
 			mu.Lock()
@@ -144,7 +145,7 @@ func (m *Manager) Activity(ctx context.Context, bottles []projections.Bottle) ma
 }
 
 func exitedByItself(b projections.Bottle) bool {
-	return b.State == projections.Stopped && (b.Reason == events.ReasonAgentExited || b.Reason == events.ReasonCrashed)
+	return b.State == projections.Running && b.ExitCode != nil || b.State == projections.Stopped && (b.Reason == events.ReasonAgentExited || b.Reason == events.ReasonCrashed)
 }
 
 // waitAttention blocks until a running agent wants attention, or ends.

@@ -23,7 +23,7 @@ func (m *Manager) instanceSpec(c events.BottleCreated, l backends.Labels, img ba
 	s := backends.InstanceSpec{
 		Name: c.InstanceName, Slug: c.Slug, Labels: l, Image: img,
 		Argv: c.Argv, Env: env, Workdir: c.Workdir, User: orElse(c.Spec.User, c.Spec.DefaultUser),
-		TTY: c.Spec.TTY, Stdin: c.Spec.Interactive, ReadOnly: c.Spec.ReadOnly,
+		TTY: c.Spec.TTY, Stdin: c.Spec.Interactive, ReadOnly: c.Spec.ReadOnly, Stay: c.Spec.KeepRunning,
 		CPUs: c.Spec.Limits.CPUs, Memory: c.Spec.Limits.Memory, Pids: c.Spec.Limits.Pids, Disk: c.Spec.Limits.Disk,
 		Runtime: c.Spec.Runtime, Network: c.Spec.Network,
 		Resource: func(backends.Leftover) error { return nil },

@@ -35,10 +35,14 @@ func verdict(b projections.Bottle, o backends.Observation, rebooted bool) []even
 	case backends.StatusRunning:
 		switch b.State {
 		case projections.Running:
+			var evs []events.Payload
 			if b.Observed != "" {
-				return observed() // it answers again
+				evs = observed() // it answers again
 			}
-			return nil
+			if o.AgentEnded && b.ExitCode == nil {
+				evs = append(evs, exited(o))
+			}
+			return evs
 		case projections.Lost:
 			return observed()
 		}
@@ -72,10 +76,11 @@ func ended(generation int, o backends.Observation, rebooted bool) []events.Paylo
 	if reason == events.ReasonEngine {
 		return []events.Payload{stopped}
 	}
-	return []events.Payload{
-		&events.AgentExited{Source: "engine", ExitCode: o.ExitCode, ExitedAt: o.EndedAt.UTC(), OOM: o.OOMKilled},
-		stopped,
-	}
+	return []events.Payload{exited(o), stopped}
+}
+
+func exited(o backends.Observation) *events.AgentExited {
+	return &events.AgentExited{Source: "engine", ExitCode: o.ExitCode, ExitedAt: o.EndedAt.UTC(), OOM: o.OOMKilled}
 }
 
 // Exit codes of a process that another one ended: 128 plus SIGTERM or SIGKILL.
