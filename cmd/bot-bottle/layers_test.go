@@ -40,6 +40,7 @@ var layers = []layer{
 		tests: []string{"backends/backendtest", "backends/smolmachines/fakesmolvm"}},
 	{name: "backends/...", may: []string{"backends", "backends/imageref", "backends/imagefile", "backends/logins"}, tests: []string{"backends/backendtest"}},
 	{name: "cmd/internal/lifecycle", may: []string{"events", "projections", "backends", "backends/guest"}, tests: []string{"backends/fake"}},
+	{name: "cmd/internal/outer"},
 	{name: "cmd/internal/dashboard", may: []string{"projections"}},
 	{name: "cmd/internal/cli", may: []string{"..."}},
 	{name: "cmd/bot-bottle", may: []string{"cmd/internal/cli", "backends/guest"}, tests: []string{"..."}},
