@@ -19,6 +19,7 @@ type settings struct {
 	Image      string             `yaml:"image"`
 	Backend    string             `yaml:"backend"`
 	DetachKeys string             `yaml:"detach_keys"`
+	Clipboard  string             `yaml:"clipboard"` // off or write
 	Agents     map[string]profile `yaml:"agents"`
 }
 
@@ -56,6 +57,7 @@ func readConfig(system, home string) (config, error) {
 		{"image", c.locked.Image, own.Image},
 		{"backend", c.locked.Backend, own.Backend},
 		{"detach_keys", c.locked.DetachKeys, own.DetachKeys},
+		{"clipboard", c.locked.Clipboard, own.Clipboard},
 	} {
 		if err := c.unlocked(pair.locked, pair.own, pair.key+" in "+path); err != nil {
 			return c, err
@@ -75,6 +77,7 @@ func (s settings) under(other settings) settings {
 	s.Image = orElse(other.Image, s.Image)
 	s.Backend = orElse(other.Backend, s.Backend)
 	s.DetachKeys = orElse(other.DetachKeys, s.DetachKeys)
+	s.Clipboard = orElse(other.Clipboard, s.Clipboard)
 	agents := make(map[string]profile, len(s.Agents)+len(other.Agents))
 	for name, p := range s.Agents {
 		agents[name] = p

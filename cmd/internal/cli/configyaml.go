@@ -15,8 +15,14 @@ import (
 const maxConfig = 1 << 20
 
 var (
-	configKeys  = []string{"agents", "image", "backend", "detach_keys"}
+	configKeys  = []string{"agents", "image", "backend", "detach_keys", "clipboard"}
 	profileKeys = []string{"image", "argv", "env", "volumes", "workspace"}
+)
+
+// What an agent may do to the clipboard of the user's terminal.
+const (
+	clipboardOff   = "off"
+	clipboardWrite = "write"
 )
 
 // decodeConfig reads one config file. A key it does not know is an error that
@@ -62,6 +68,9 @@ func decodeConfig(b []byte, system bool) (s, locked settings, err error) {
 func decodeSettings(n *yaml.Node) (s settings, err error) {
 	if err := n.Decode(&s); err != nil {
 		return s, err
+	}
+	if s.Clipboard != "" && s.Clipboard != clipboardOff && s.Clipboard != clipboardWrite {
+		return s, fmt.Errorf("clipboard is %s or %s, not %s", clipboardOff, clipboardWrite, clip(s.Clipboard))
 	}
 	for name, p := range s.Agents {
 		for _, e := range p.Env {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,20 +50,6 @@ func JSONString(s string) []byte { return appendString(nil, s) }
 func JSONStored(b []byte) []byte {
 	j := &jsonBuf{}
 	return j.stored("", b).b
-}
-
-// Modes feeds chunks to the watch over terminal modes and returns what leaving
-// the terminal writes.
-func Modes(chunks ...[]byte) (passed, reset []byte) {
-	var b bytes.Buffer
-	m := &modeWatch{to: &b}
-	for _, c := range chunks {
-		m.Write(c)
-	}
-	passed = bytes.Clone(b.Bytes())
-	b.Reset()
-	m.reset()
-	return passed, b.Bytes()
 }
 
 // Inside is how cp splits a word.

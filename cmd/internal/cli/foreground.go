@@ -5,6 +5,7 @@ import (
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/outer"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
@@ -50,6 +51,17 @@ func (c *call) withStreams(tty, readOnly bool, f func(backends.Streams) error) e
 	s := backends.Streams{In: c.env.Stdin, Out: c.env.Stdout, Err: c.env.Stderr}
 	if readOnly {
 		s.In = nil
+	}
+	screen, err := c.guard(&s, outer.Options{Deaf: true})
+	if err != nil {
+		return err
+	}
+	if screen != nil {
+		defer func() {
+			if screen.Touched() {
+				screen.Reset()
+			}
+		}()
 	}
 	return f(s)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/outer"
 )
 
 // fdOf finds the descriptor behind a stream; ok is false for one that has
@@ -34,12 +35,18 @@ func isTerminal(stream any) bool {
 // panic too, the terminal is as it was before. Where stdin is no terminal
 // nothing is changed.
 func (c *call) withTerminal(readOnly bool, f func(backends.Streams) error) (err error) {
-	modes := &modeWatch{to: c.env.Stdout}
-	streams := backends.Streams{In: c.env.Stdin, Out: modes, Err: c.env.Stderr}
+	streams := backends.Streams{In: c.env.Stdin, Out: c.env.Stdout, Err: c.env.Stderr}
+	screen, err := c.guard(&streams, outer.Options{Deaf: readOnly || !isTerminal(c.env.Stdin)})
+	if err != nil {
+		return err
+	}
 	if fd, ok := fdOf(c.env.Stdin); ok && term.IsTerminal(fd) {
-		raw := &rawInput{from: c.env.Stdin, fd: fd, entered: c.progress.handOver}
+		raw := &rawInput{from: c.env.Stdin, fd: fd, entered: c.progress.handOver, screen: screen}
 		streams.In = raw
 		defer func() {
+			if screen != nil && screen.Pending() {
+				drain(fd)
+			}
 			rerr := raw.restore()
 			c.progress.takeBack()
 			if rerr != nil && err == nil {
@@ -51,7 +58,7 @@ func (c *call) withTerminal(readOnly bool, f func(backends.Streams) error) (err 
 		streams.In = nil
 	}
 	if fd, ok := fdOf(c.env.Stdout); ok && term.IsTerminal(fd) {
-		defer modes.reset()
+		defer screen.Reset() // whether the terminal is still there or not
 		sizes, stop := watchSize(fd)
 		defer stop()
 		streams.Resize = sizes
@@ -65,6 +72,7 @@ type rawInput struct {
 	from    io.Reader
 	fd      int
 	entered func()
+	screen  *outer.Terminal // is told what is read, for the answers in it; may be nil
 
 	mu     sync.Mutex
 	before *term.State
@@ -76,7 +84,11 @@ func (r *rawInput) Read(p []byte) (int, error) {
 	if err := r.enter(); err != nil {
 		return 0, err
 	}
-	return r.from.Read(p)
+	n, err := r.from.Read(p)
+	if r.screen != nil {
+		r.screen.Heard(p[:n])
+	}
+	return n, err
 }
 
 // enter makes the terminal raw, once. A reader that comes too late must not

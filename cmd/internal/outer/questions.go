@@ -2,7 +2,6 @@ package outer
 
 import (
 	"bytes"
-	"slices"
 	"time"
 )
 
@@ -55,20 +54,31 @@ func (t *Terminal) Heard(p []byte) {
 
 // asking are sequences that terminals answer, those aside that only some
 // parameters make a question. Sources as in rules.
-var asking = map[kind][]string{
-	kindESC: {"Z"}, // DECID
-	kindCSI: {
+var asking = map[kind]map[string]bool{
+	kindESC: words("Z"), // DECID
+	kindCSI: words(
 		"c", ">c", "=c", "n", "?n", // DA, DSR
 		"$p", "?$p", "?u", ">q", "?m", // DECRQM, kitty's keyboard, XTVERSION, XTQMODKEYS
 		"x", "?S", "&u", "$u", "$w", "#|", "#R", "'|", "\"v", "+p", // terminal, graphics, presentation, SGR, colours, locator, display, reset
-	},
-	kindDCS: {"$q", "+q"}, // DECRQSS, XTGETTCAP
-	kindOSC: {"60", "61"},
+	),
+	kindDCS: words("$q", "+q"), // DECRQSS, XTGETTCAP
+	kindOSC: words("60", "61"),
+}
+
+// colourOrPointer are the OSC that ask where there is a question mark.
+var colourOrPointer = words("4", "5", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "21", "22")
+
+func words(list ...string) map[string]bool {
+	all := map[string]bool{}
+	for _, w := range list {
+		all[w] = true
+	}
+	return all
 }
 
 // asks says whether the terminal answers a sequence that passes.
 func (s *sequence) asks() bool {
-	if slices.Contains(asking[s.kind], string(s.name)) {
+	if asking[s.kind][string(s.name)] {
 		return true
 	}
 	switch {
@@ -84,6 +94,3 @@ func (s *sequence) asks() bool {
 	}
 	return false
 }
-
-var colourOrPointer = map[string]bool{"4": true, "5": true, "10": true, "11": true, "12": true, "13": true, "14": true,
-	"15": true, "16": true, "17": true, "18": true, "19": true, "21": true, "22": true}
