@@ -3,6 +3,9 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -45,6 +48,21 @@ func (b *bottleRow) activityText(now time.Time) string {
 		parts = append(parts, b.does.Title)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// onAttention runs the command that the config has for an agent that wants
+// attention. What the agent said is in the command's environment, where it is
+// nobody's code. That it fails is told, and is no failure of who waits.
+func (c *call) onAttention(ctx context.Context, conf *config, b projections.Bottle, a *lifecycle.Activity) {
+	if len(conf.OnAttention) == 0 {
+		return
+	}
+	cmd := exec.CommandContext(ctx, conf.OnAttention[0], conf.OnAttention[1:]...)
+	cmd.Env = append(os.Environ(), "BOT_BOTTLE_BOTTLE="+b.Slug, "BOT_BOTTLE_ATTENTION="+attention(a),
+		"BOT_BOTTLE_NOTE="+safe(strings.ReplaceAll(a.Note, "\x00", "")))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.progress.warn(b.Slug, fmt.Sprintf("on_attention: %s: %v: %s", conf.OnAttention[0], err, clip(string(out))))
+	}
 }
 
 // screenshot is what an agent's terminal shows.

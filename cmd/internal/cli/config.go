@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // SystemConfig is where the owner of a machine sets defaults and locks.
@@ -16,11 +17,13 @@ const homeConfig = "config.yaml"
 
 // settings are the keys of a config file.
 type settings struct {
-	Image      string             `yaml:"image"`
-	Backend    string             `yaml:"backend"`
-	DetachKeys string             `yaml:"detach_keys"`
-	Clipboard  string             `yaml:"clipboard"` // off or write
-	Agents     map[string]profile `yaml:"agents"`
+	Image      string `yaml:"image"`
+	Backend    string `yaml:"backend"`
+	DetachKeys string `yaml:"detach_keys"`
+	Clipboard  string `yaml:"clipboard"` // off or write
+	// OnAttention is a command for when an agent wants attention.
+	OnAttention []string           `yaml:"on_attention"`
+	Agents      map[string]profile `yaml:"agents"`
 }
 
 // profile is what an agent is started with unless flags say otherwise.
@@ -58,6 +61,7 @@ func readConfig(system, home string) (config, error) {
 		{"backend", c.locked.Backend, own.Backend},
 		{"detach_keys", c.locked.DetachKeys, own.DetachKeys},
 		{"clipboard", c.locked.Clipboard, own.Clipboard},
+		{"on_attention", strings.Join(c.locked.OnAttention, "\x00"), strings.Join(own.OnAttention, "\x00")},
 	} {
 		if err := c.unlocked(pair.locked, pair.own, pair.key+" in "+path); err != nil {
 			return c, err
@@ -78,6 +82,9 @@ func (s settings) under(other settings) settings {
 	s.Backend = orElse(other.Backend, s.Backend)
 	s.DetachKeys = orElse(other.DetachKeys, s.DetachKeys)
 	s.Clipboard = orElse(other.Clipboard, s.Clipboard)
+	if len(other.OnAttention) > 0 {
+		s.OnAttention = other.OnAttention
+	}
 	agents := make(map[string]profile, len(s.Agents)+len(other.Agents))
 	for name, p := range s.Agents {
 		agents[name] = p

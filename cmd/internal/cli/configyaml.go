@@ -15,7 +15,7 @@ import (
 const maxConfig = 1 << 20
 
 var (
-	configKeys  = []string{"agents", "image", "backend", "detach_keys", "clipboard"}
+	configKeys  = []string{"agents", "image", "backend", "detach_keys", "clipboard", "on_attention"}
 	profileKeys = []string{"image", "argv", "env", "volumes", "workspace"}
 )
 

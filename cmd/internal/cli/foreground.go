@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/keys"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/outer"
 	"gitea.dideric.is/didericis/bot-bottle/projections"
@@ -28,8 +29,11 @@ func (c *call) wantTTY(mode string, detached bool) (bool, error) {
 func (c *call) onTerminal() bool { return isTerminal(c.env.Stdin) && isTerminal(c.env.Stdout) }
 
 // foreground connects the caller to the agent that begin starts or finds.
-func (c *call) foreground(tty, readOnly bool, keys string, begin func(*lifecycle.Foreground) (lifecycle.Outcome, error)) (out lifecycle.Outcome, err error) {
-	fg := &lifecycle.Foreground{DetachKeys: keys, ReadOnly: readOnly}
+func (c *call) foreground(tty, readOnly bool, leave string, begin func(*lifecycle.Foreground) (lifecycle.Outcome, error)) (out lifecycle.Outcome, err error) {
+	fg := &lifecycle.Foreground{DetachKeys: leave, ReadOnly: readOnly}
+	if tty && !readOnly && c.onTerminal() {
+		c.progress.say(orElse(leave, keys.Default) + " detaches: the agent goes on")
+	}
 	err = c.withStreams(tty, readOnly, func(s backends.Streams) error {
 		fg.Streams = s
 		out, err = begin(fg)

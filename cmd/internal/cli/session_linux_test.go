@@ -72,7 +72,12 @@ func TestTalkWithoutAttaching(t *testing.T) {
 	if out := f.run("list", "--activity", "-o", "json"); !strings.Contains(out, `"attention":"bell"`) || !strings.Contains(out, `"title":"chat"`) {
 		t.Errorf("after a bell: %s", out)
 	}
+	fatal(t, os.WriteFile(filepath.Join(f.dir, "home", "config.yaml"), []byte("on_attention: [sh, -c, 'echo $BOT_BOTTLE_BOTTLE $BOT_BOTTLE_ATTENTION $BOT_BOTTLE_NOTE >>"+f.dir+"/asked']\n"), 0o600))
 	f.run("send", "chat", "--enter", "words")
+	f.run("wait", "--for", "attention", "--timeout", "20s", "chat")
+	if asked, err := os.ReadFile(filepath.Join(f.dir, "asked")); err != nil || string(asked) != "chat notified look here\n" {
+		t.Errorf("on_attention: %v, %q", err, asked)
+	}
 	f.until(`"attention":"notified","note":"look here"`, "list", "--activity", "-o", "json")
 	if out := f.run("list", "-o", "json"); !strings.Contains(out, `"activity":null`) {
 		t.Errorf("without asking: %s", out)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/cmd/internal/lifecycle"
+	"gitea.dideric.is/didericis/bot-bottle/projections"
 )
 
 // waitCmd is `wait`.
@@ -36,8 +37,21 @@ func (w *waitCmd) run(ctx context.Context, c *call) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(w.Timeout), late)
 		defer cancel()
 	}
+	conf, err := c.config()
+	if err != nil {
+		return err
+	}
 	return c.onEach(ctx, len(w.Bottles), targets, nil, func(m *lifecycle.Manager, id string) error {
-		err := m.Wait(ctx, id, w.For)
+		var err error
+		if w.For == lifecycle.Attention {
+			var b projections.Bottle
+			var a lifecycle.Activity
+			if b, a, err = m.WaitAttention(ctx, id); err == nil {
+				c.onAttention(ctx, conf, b, &a)
+			}
+		} else {
+			err = m.Wait(ctx, id, w.For)
+		}
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

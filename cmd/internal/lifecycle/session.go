@@ -149,16 +149,16 @@ func exitedByItself(b projections.Bottle) bool {
 }
 
 // waitAttention blocks until a running agent wants attention, or ends.
-func (m *Manager) waitAttention(ctx context.Context, b projections.Bottle) (attention bool, err error) {
+func (m *Manager) waitAttention(ctx context.Context, b projections.Bottle, a *Activity) (came bool, err error) {
 	be, err := m.Backends.Open(b.Backend, b.Endpoint)
 	if err != nil {
 		return false, err
 	}
 	defer be.Close()
 	err = m.session(ctx, be, b, func(conn io.ReadWriteCloser) error {
-		_, over, err := guest.WaitAttention(ctx, conn)
-		attention = err == nil && !over
+		s, over, err := guest.WaitAttention(ctx, conn)
+		came, a.Status = err == nil && !over, s
 		return err
 	})
-	return attention, err
+	return came, err
 }

@@ -21,35 +21,45 @@ const Attention = "attention"
 // agent wants attention: it rang, said so, or ended by itself. It settles what
 // it watches. What can no longer come is a *[Problem].
 func (m *Manager) Wait(ctx context.Context, id, want string) error {
+	_, _, err := m.wait(ctx, id, want)
+	return err
+}
+
+// WaitAttention is Wait for [Attention], and says what for.
+func (m *Manager) WaitAttention(ctx context.Context, id string) (projections.Bottle, Activity, error) {
+	return m.wait(ctx, id, Attention)
+}
+
+func (m *Manager) wait(ctx context.Context, id, want string) (b projections.Bottle, a Activity, err error) {
 	var seen int64
 	for {
-		b, err := m.settled(ctx, id, seen)
-		if err != nil {
-			return err
+		if b, err = m.settled(ctx, id, seen); err != nil {
+			return b, a, err
 		}
 		seen = b.Version
 		reached, over := progress(b, want)
 		switch {
 		case reached:
-			return nil
+			a.Exited = exitedByItself(b)
+			return b, a, nil
 		case over:
-			return &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle history " + b.ID,
+			return b, a, &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle history " + b.ID,
 				Message: "bottle " + b.Slug + " is " + string(b.State) + " and will not be " + want + " by itself"}
 		}
 		if want == Attention && b.Pending == nil && b.State == projections.Running {
-			came, err := m.waitAttention(ctx, b)
+			came, err := m.waitAttention(ctx, b, &a)
 			switch {
 			case ctx.Err() != nil:
-				return context.Cause(ctx)
+				return b, a, context.Cause(ctx)
 			case came:
-				return nil
+				return b, a, nil
 			case err != nil && !errors.Is(err, backends.ErrNotRunning) && !errors.Is(err, guest.ErrLost):
-				return about(b.Slug, b.Backend, err)
+				return b, a, about(b.Slug, b.Backend, err)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return b, a, context.Cause(ctx)
 		case <-time.After(pollEvery):
 		}
 	}
