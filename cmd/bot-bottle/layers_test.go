@@ -53,7 +53,8 @@ var homes = map[string][]string{
 	"github.com/pressly/goose":   {"migrations"},
 	"github.com/alecthomas/kong": {"cmd/internal/cli"},
 	"github.com/docker":          {"backends/docker"},
-	"github.com/moby":            {"backends/keys"}, // detach keys as docker writes them
+	"github.com/moby":            {"backends/keys"},         // detach keys as docker writes them
+	"github.com/clipperhouse":    {"backends/guest/screen"}, // widths of characters
 }
 
 // silent are the packages that neither print nor end the program.

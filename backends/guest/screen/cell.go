@@ -29,6 +29,24 @@ func (c *cell) isTail() bool  { return c.ch == tail }
 func (c *cell) isWide() bool  { return c.ch&wide != 0 }
 func (c *cell) isBlank() bool { return *c == cell{ch: ' '} }
 
+// blanks is a stretch of blank cells, to be compared with at once.
+var blanks = func() (b [16]cell) {
+	fill(b[:], blank(0))
+	return b
+}()
+
+// trim leaves blank cells at the end out.
+func trim(cells []cell) []cell {
+	n := len(cells)
+	for n >= len(blanks) && [len(blanks)]cell(cells[n-len(blanks):n]) == blanks {
+		n -= len(blanks)
+	}
+	for n > 0 && cells[n-1].isBlank() {
+		n--
+	}
+	return cells[:n]
+}
+
 // empty leaves the looks of a cell and takes its character.
 func (c *cell) empty() { c.ch = ' ' }
 

@@ -124,3 +124,6 @@ func (s *Screen) Broken() string {
 
 // Interned is how many clusters and extras are kept.
 func (s *Screen) Interned() (clusters, extras int) { return len(s.clusters.text), len(s.extras.list) }
+
+// Pending says whether the next character wraps.
+func (s *Screen) Pending() bool { return s.pending }

@@ -25,8 +25,8 @@ func (s *Screen) keep(l *line) {
 		return
 	}
 	cells := l.cells
-	for !l.wrapped && len(cells) > 0 && cells[len(cells)-1].isBlank() {
-		cells = cells[:len(cells)-1]
+	if !l.wrapped {
+		cells = trim(cells)
 	}
 	r := &h.rec
 	r.begin()
@@ -43,14 +43,16 @@ func (s *Screen) keep(l *line) {
 			continue
 		}
 		r.open(s.style(p), false)
+		text := r.b
 		for ; i < len(cells) && cells[i].pen == p && cells[i].ch&cluster == 0; i++ {
 			switch ch := cells[i].ch; {
 			case ch < utf8.RuneSelf:
-				r.b = append(r.b, byte(ch))
+				text = append(text, byte(ch))
 			case ch != tail:
-				r.b = utf8.AppendRune(r.b, rune(ch&chMask))
+				text = utf8.AppendRune(text, rune(ch&chMask))
 			}
 		}
+		r.b = text
 	}
 	h.add(r.end(l.wrapped))
 }

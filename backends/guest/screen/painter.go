@@ -45,12 +45,13 @@ func (p *painter) look(st Style) {
 	p.style = st
 }
 
-// cell paints a cell. Terminals differ in how wide they take clusters to be, and
-// what makes one, so the cursor is set where that matters.
+// cell paints a cell, and sets the cursor first where the cell before leaves
+// open where it is, or what makes one cluster.
 func (p *painter) cell(text []byte, w int, st Style) {
 	if len(p.last) > 0 {
-		_, n := utf8.DecodeRune(p.last)
-		if n < len(p.last) || text[0] >= utf8.RuneSelf && single(append(p.last, text...)) {
+		r, n := utf8.DecodeRune(p.last)
+		_, first := utf8.DecodeRune(text)
+		if n < len(p.last) || disputed(r) || first > 1 && single(append(p.last, text[:first]...)) {
 			p.csi("", "G", p.col+1)
 		}
 	}
@@ -60,12 +61,18 @@ func (p *painter) cell(text []byte, w int, st Style) {
 	p.col += w
 }
 
+// disputed says whether terminals differ in how wide they take a character to
+// be, as they do for emojis, flags, symbols and what came late to Unicode.
+func disputed(r rune) bool {
+	return r >= 0x1f000 || r >= 0x2000 && r < 0x2500 || r >= 0x25a0 && r < 0x2800 || r >= 0x2b00 && r < 0x2c00
+}
+
 // row paints the cells of a line from its start: all of them, or, where the
 // line did not wrap, up to the last that is not blank.
 func (p *painter) row(s *Screen, l *line) {
 	cells := l.cells
-	for !l.wrapped && len(cells) > 0 && cells[len(cells)-1].isBlank() {
-		cells = cells[:len(cells)-1]
+	if !l.wrapped {
+		cells = trim(cells)
 	}
 	p.col, p.last = 0, p.last[:0]
 	var with pen

@@ -164,7 +164,7 @@ func (s *Screen) repeat(n int) {
 	if c.isWide() {
 		w = 2
 	}
-	// More than a screen and its scrollback would show nothing new.
+	// More than two screens full is nothing that a program means.
 	for range min(n, 2*s.rows*s.cols, maxParam) {
 		s.put(c.ch&^wide, w)
 	}

@@ -1,11 +1,13 @@
 package screen
 
+import "strings"
+
 // History is what a redraw does about the scrollback.
 type History int
 
 // The ways. With Replace the other terminal's scrollback is cleared and becomes
-// ours; with Append ours goes below what is there; with Omit only the screen is
-// drawn.
+// ours; with Append ours goes below what is there, its screen included; with
+// Omit only the screen is drawn.
 const (
 	Replace History = iota
 	Append
@@ -13,9 +15,8 @@ const (
 )
 
 // neutral brings a terminal in any state to the primary screen and to where
-// drawing does what it looks like. CAN and ST end what was begun; the space
-// takes a single shift.
-const neutral = "\x18\x1b\\\x1b[?2026l\x1b[?69l\x1b[?1049l" + plain + "\x1b[r\x1b[4l\x1b[20l\x1b[?7h \x1b[3g"
+// drawing does what it looks like. CAN and ST end what was begun.
+const neutral = "\x18\x1b\\\x1b[?2026l\x1b[?69l\x1b[?1049l" + plain + "\x1b[r\x1b[4l\x1b[20l\x1b[?7h"
 
 // plain are the settings that a saved cursor has, as they are at first.
 const plain = "\x1b[?6l\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b[m\x1b]8;;\x1b\\"
@@ -29,6 +30,11 @@ func (s *Screen) Redraw(h History) []byte {
 	}
 	p := &painter{}
 	p.say(neutral)
+	if h == Append {
+		// What is on the screen scrolls off.
+		p.say("\x1b[999;1H" + strings.Repeat("\n", s.rows))
+	}
+	p.say(" \x1b[3g") // the space takes a single shift
 	for c, stop := range s.tabs[:s.cols] {
 		if stop {
 			p.csi("", "G", c+1)

@@ -40,7 +40,7 @@ func (s *Screen) shorten(rows int) int {
 		cursor = s.saved[0].row
 	}
 	lines := s.primary.lines
-	for len(lines) > rows && len(lines) > cursor+1 && lines[len(lines)-1].isBlank() {
+	for len(lines) > rows && len(lines) > cursor+1 && len(trim(lines[len(lines)-1].cells)) == 0 {
 		lines = lines[:len(lines)-1]
 	}
 	up := max(len(lines)-rows, 0)
@@ -49,15 +49,6 @@ func (s *Screen) shorten(rows int) int {
 	}
 	s.primary.lines = lines[up:]
 	return up
-}
-
-func (l *line) isBlank() bool {
-	for i := range l.cells {
-		if !l.cells[i].isBlank() {
-			return false
-		}
-	}
-	return true
 }
 
 // resized is a grid of another size with the same content.

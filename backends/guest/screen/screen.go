@@ -3,10 +3,11 @@
 // the same. So somebody who attaches late sees what somebody sees who was there
 // from the start.
 //
-// It follows xterm in UTF-8 mode. Left and right margins (?69) and 132 columns
-// (?3) are ignored, sixel and other pictures are swallowed. What comes in is
-// taken for an attack: nothing that it says makes memory or time grow beyond a
-// bound.
+// It follows xterm in UTF-8 mode, but a cell holds a grapheme cluster (UAX 29),
+// as in terminals that show emojis. Left and right margins (?69), 132 columns
+// (?3) and protected cells (DECSCA) are ignored, sixel and other pictures are
+// swallowed. What comes in is taken for an attack: nothing that it says makes
+// memory or time grow beyond a bound.
 package screen
 
 const (
@@ -67,6 +68,7 @@ type Screen struct {
 // columns; more than MaxSide is MaxSide.
 func New(rows, cols int, o Options) *Screen {
 	s := &Screen{o: o, rows: side(rows, defaultRows), cols: side(cols, defaultCols)}
+	s.primary = newGrid(s.rows, s.cols)
 	s.history.limit = o.ScrollbackBytes
 	s.reset()
 	return s
@@ -81,11 +83,13 @@ func side(n, unknown int) int {
 
 // reset makes everything new, the scrollback too.
 func (s *Screen) reset() {
-	s.primary, s.alternate = newGrid(s.rows, s.cols), grid{}
-	s.onAlternate, s.g = false, &s.primary
-	s.history.clear()
 	s.cursor, s.saved = cursor{}, [2]cursor{}
-	s.joins, s.shift = false, 0
+	for _, alternate := range []bool{s.alternate.lines != nil, false} {
+		s.show(alternate)
+		s.eraseRows(0, s.rows)
+	}
+	s.history.clear()
+	s.shift = 0
 	s.top, s.bottom = 0, s.rows-1
 	s.defaultTabs(0)
 	s.modes = defaultModes

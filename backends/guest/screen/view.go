@@ -19,10 +19,7 @@ func (s *Screen) Lines() []Line {
 	lines := make([]Line, len(s.g.lines))
 	for i := range s.g.lines {
 		l := &s.g.lines[i]
-		cells := l.cells
-		for len(cells) > 0 && cells[len(cells)-1].isBlank() {
-			cells = cells[:len(cells)-1]
-		}
+		cells := trim(l.cells)
 		lines[i].Wrapped = l.wrapped
 		for j := 0; j < len(cells); {
 			with := cells[j].pen

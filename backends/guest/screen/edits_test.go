@@ -1,0 +1,56 @@
+package screen_test
+
+var erasing = []scene{
+	{"to the end of the line", "abcdef\x1b[3G\x1b[K", "ab", "0,2"},
+	{"to its start", "abcdef\x1b[3G\x1b[1K", "   def", "0,2"},
+	{"the line", "abcdef\r\nx\x1b[A\x1b[2K", "\nx", "0,1"},
+	{"the line at a wrap", "0123456789\x1b[K", "012345678", "0,9"},
+	{"half of a wide character", "漢字\x1b[2G\x1b[K", "", "0,1"},
+	{"up to half of a wide character", "漢字x\x1b[3G\x1b[1K", "    x", "0,2"},
+	{"below", "ab\r\ncd\r\nef\x1b[2;2H\x1b[J", "ab\nc", "1,1"},
+	{"above", "ab\r\ncd\r\nef\x1b[2;1H\x1b[1J", "\n d\nef", "1,0"},
+	{"all", "ab\r\ncd\x1b[2J", "", "1,2"},
+	{"the scrollback only", "ab\r\ncd\x1b[3J", "ab\ncd", "1,2"},
+	{"an unknown part", "ab\x1b[9J\x1b[9K", "ab", "0,2"},
+	{"selectively: nothing is protected", "abcd\x1b[3G\x1b[?K\r\n\x1b[?1J", "", "1,0"},
+	{"characters", "abcdef\x1b[2G\x1b[3X", "a   ef", "0,1"},
+	{"characters beyond the end", "abcdef\x1b[2G\x1b[99X", "a", "0,1"},
+	{"with Es", "ab\x1b#8", "EEEEEEEEEE\nEEEEEEEEEE\nEEEEEEEEEE\nEEEEEEEEEE\nEEEEEEEEEE", "0,0"},
+}
+
+var inserting = []scene{
+	{"characters inserted", "abcdef\x1b[3G\x1b[2@", "ab  cdef", "0,2"},
+	{"by much", "abcdef\x1b[3G\x1b[99999@", "ab", "0,2"},
+	{"pushed over the end", "0123456789\x1b[3G\x1b[2@", "01  234567", "0,2"},
+	{"in a wide character", "漢字\x1b[2G\x1b[@", "   字", "0,1"},
+	{"characters deleted", "abcdef\x1b[3G\x1b[2P", "abef", "0,2"},
+	{"deleted by much", "abcdef\x1b[3G\x1b[99999P", "ab", "0,2"},
+	{"half of a wide character deleted", "漢字x\x1b[2G\x1b[P", " 字x", "0,1"},
+	{"up to half of a wide character deleted", "a漢x\r\x1b[2P", " x", "0,0"},
+}
+
+var switching = []scene{
+	{"the alternate screen", "ab\x1b[?1049hcd", "  cd", "0,4"},
+	{"and back", "ab\x1b[?1049hcd\x1b[3;3H\x1b[?1049le", "abe", "0,3"},
+	{"it is cleared on the way in", "\x1b[?1049hab\x1b[?1049l\x1b[?1049h", "", "0,0"},
+	{"47 keeps it", "\x1b[?47hab\x1b[?47l\x1b[?47h", "ab", "0,2"},
+	{"47 keeps the primary screen", "x\x1b[?47hab\x1b[?47l", "x", "0,3"},
+	{"1047 clears it on the way out", "\x1b[?1047hab\x1b[?1047l\x1b[?1047h", "", "0,2"},
+	{"1048 saves the cursor", "ab\x1b[?1048h\x1b[4;4H\x1b[?1048lc", "abc", "0,3"},
+	{"no scrollback of the alternate screen", "\x1b[?1049h1\r\n2\r\n3\r\n4\r\n5\r\n6\x1b[?1049l", "", "0,0"},
+	{"each screen has a saved cursor", "ab\x1b7\x1b[?47h\x1b[3;3H\x1b7\x1b[?47l\x1b8c", "abc", "0,3"},
+	{"soft reset", "ab\x1b[2;3r\x1b[?6h\x1b[4h\x1b(0\x1b[1;31m\x1b[!p\x1b[Hq\x1b[5;1Hx", "qb\n\n\n\nx", "4,1"},
+	{"reset", "ab\x1b[?1049hcd\x1b[31m\x1bcx", "x", "0,1"},
+	{"a string is swallowed", "a\x1bPq#0~~\x1b\\b\x1b_Gx\x1b\\c\x1b^y\x1b\\d\x1bXz\x1b\\e", "abcde", "0,5"},
+	{"a title by BEL and by ST", "a\x1b]2;x\ab\x1b]0;y\x1b\\c", "abc", "0,3"},
+	{"BEL does not end a DCS", "a\x1bPx\ay\x1b\\b", "ab", "0,2"},
+	{"CAN ends a sequence", "a\x1b[3\x18b\x1b]2;x\x18c", "abc", "0,3"},
+	{"controls inside of a sequence", "ab\x1b[\b3\rCx", "ab x", "0,4"},
+	{"ESC inside of a sequence begins another", "a\x1b[3\x1b[3Gb", "a b", "0,3"},
+	{"unknown sequences are swallowed", "a\x1b[5y\x1b[?99z\x1b[1;2$x\x1b%G\x1b[1 @b", "ab", "0,2"},
+	{"too many intermediates", "a\x1b[1 !\"pb\x1b !\"xc", "abc", "0,3"},
+	{"too many numbers", "\x1b[3;4;5;6;7;8;9;1;2;3;4;5;6;7;8;9;1;2;3;4;5;6;7;8;9;1;2;3;4;5;6;7;8;9;1;2;3;4Hx", "\n\n   x", "2,4"},
+	{"a prefix in the wrong place", "a\x1b[3?Gb", "ab", "0,2"},
+	{"pictures of kitty and sixel", "\x1bPq\"1;1;9;9#0;2;0;0;0~\n~\x1b\\\x1b_Ga=T,f=100;iVBOR\x1b\\x", "x", "0,1"},
+	{"132 columns and side margins are ignored", "ab\x1b[?3h\x1b[?69h\x1b[3;5sc", "abc", "0,3"},
+}
