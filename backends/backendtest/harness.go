@@ -95,6 +95,8 @@ const (
 	Attach Capability = "attach"
 	// TTY: main processes and commands can have a terminal.
 	TTY Capability = "tty"
+	// Holder: the main process has a holder that Session leads to.
+	Holder Capability = "holder"
 	// ExitCodes: the main process's exit code is kept.
 	ExitCodes Capability = "exit codes"
 	// StopSignal: a graceful stop reaches the main process as a signal.

@@ -28,7 +28,7 @@ func need(cs ...Capability) []Capability { return cs }
 // points is the whole contract, in the order in which it is told.
 func points() []point {
 	return slices.Concat(probePoints, imagePoints, createPoints, specPoints, startPoints, stopPoints,
-		removePoints, inspectPoints, findPoints, listPoints, execPoints, attachPoints,
+		removePoints, inspectPoints, findPoints, listPoints, execPoints, attachPoints, sessionPoints,
 		waitPoints, logPoints, copyPoints, leftoverPoints, hostilePoints, cancelPoints, togetherPoints, deadPoints)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // TestConformance holds the backend to the contract on the engine at hand.
-func TestConformance(t *testing.T) { conforms(t, theEngine(t), nil) }
+func TestConformance(t *testing.T) { conforms(t, theEngine(t), map[backendtest.Capability]string{}) }
 
 // podmanAt names a socket of Podman's to run the same contract on, e.g. of
 // `podman system service --time=0 unix:///tmp/p.sock`.
@@ -29,6 +29,7 @@ func TestConformanceOnPodman(t *testing.T) {
 }
 
 func conforms(t *testing.T, e engineFor, without map[backendtest.Capability]string) {
+	without[backendtest.Holder] = "the engine attaches by itself"
 	archive, _ := e.savedFile(t, "")
 	strangers := e.testImage(t)
 	backendtest.Run(t, backendtest.Harness{

@@ -167,6 +167,7 @@ func harness(t *testing.T, wrap func(backends.Backend) backends.Backend) backend
 			},
 		},
 		Without: map[backendtest.Capability]string{
+			backendtest.Holder: "the fake keeps main processes by itself",
 			backendtest.Limits: "the fake records limits and enforces none",
 			backendtest.Ports:  "the fake records ports and opens none",
 		},

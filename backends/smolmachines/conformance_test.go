@@ -81,11 +81,12 @@ func TestBootConformance(t *testing.T) {
 }
 
 // essential are the points that most rests on and that the fleet in
-// cmd/internal/cli does not show. They share one running machine.
+// cmd/internal/cli does not show. All but the last share one running machine.
 var essential = []string{
 	"exec/exit_codes_are_results", "exec/not_found", "exec/streams_are_apart", "exec/env_arrives_as_it_is", "exec/user",
 	"exec/stdin_and_its_end", "exec/bytes_are_whole", "exec/terminal", "exec/cancelled_is_back_soon", "exec/detached_goes_on",
 	"copy/in_keeps_owners", "copy/in_stays_inside", "copy/out_a_folder", "stat/a_link_is_not_followed",
+	"session/who_attaches_again_sees_the_same",
 }
 
 // TestContractAtRest holds the backend to every point of the contract that

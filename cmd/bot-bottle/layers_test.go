@@ -38,6 +38,7 @@ var layers = []layer{
 	{name: "backends/docker", may: []string{"backends", "backends/keys", "backends/imageref", "backends/imagefile", "backends/logins"}, tests: []string{"backends/backendtest"}},
 	{name: "backends/smolmachines", may: []string{"backends", "backends/imageref", "backends/guest", "backends/smolmachines/images"},
 		tests: []string{"backends/backendtest", "backends/smolmachines/fakesmolvm"}},
+	{name: "backends/backendtest", may: []string{"backends", "backends/guest", "backends/imageref", "backends/imagefile", "backends/logins"}},
 	{name: "backends/...", may: []string{"backends", "backends/imageref", "backends/imagefile", "backends/logins"}, tests: []string{"backends/backendtest"}},
 	{name: "cmd/internal/lifecycle", may: []string{"events", "projections", "backends", "backends/guest"}, tests: []string{"backends/fake"}},
 	{name: "cmd/internal/outer"},
