@@ -76,7 +76,7 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestKeptIsBounded(t *testing.T) {
-	var k kept
+	k := kept{most: maxKept}
 	piece := make([]byte, readSize)
 	for i := range maxKept/readSize + 100 {
 		piece[0] = byte(i)
