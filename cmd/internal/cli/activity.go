@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -81,6 +82,20 @@ func (c *call) screenshot(ctx context.Context, b projections.Bottle) (*screensho
 	styled := c.Output == asTable && c.colour()
 	status, text, err := m.Screen(ctx, b, styled)
 	return &screenshot{status, text}, err
+}
+
+// print writes it as far down as there is anything on it.
+func (s *screenshot) print(to io.Writer) error {
+	text := string(s.text)
+	for text != "" {
+		rest := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\x1b[m")
+		if rest != "" && !strings.HasSuffix(rest, "\n") {
+			break
+		}
+		text = rest
+	}
+	_, err := io.WriteString(to, safeColoured(text))
+	return err
 }
 
 func (s *screenshot) keys(j *jsonBuf) {

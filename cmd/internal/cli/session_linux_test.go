@@ -139,7 +139,11 @@ func (s *seat) view() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, col, _ := s.scr.Cursor()
-	return string(s.scr.Styled()) + fmt.Sprint("cursor at ", row, col)
+	text := string(s.scr.Styled())
+	for strings.HasSuffix(text, "\n\x1b[m\n") { // show leaves out what is empty to the end
+		text = strings.TrimSuffix(text, "\x1b[m\n")
+	}
+	return text + fmt.Sprint("cursor at ", row, col)
 }
 
 // sees waits until the terminal shows what the agent's shows, and a word.

@@ -36,8 +36,7 @@ func (s *showCmd) run(ctx context.Context, c *call) error {
 		c.out.WriteString(safe(b.Slug) + "\n")
 	default:
 		if seen != nil {
-			c.out.WriteString(safeColoured(string(seen.text)))
-			return nil
+			return seen.print(c.out)
 		}
 		c.showText(b)
 	}

@@ -19,7 +19,7 @@ import (
 func (m *Manager) Send(ctx context.Context, id string, text io.Reader, o guest.SendOptions) error {
 	b, be, err := m.use(ctx, id, projections.Attach)
 	if err != nil {
-		return err
+		return as("send", err)
 	}
 	defer be.Close()
 	counted := &counter{from: text}
@@ -32,6 +32,17 @@ func (m *Manager) Send(ctx context.Context, id string, text io.Reader, o guest.S
 		}
 	}
 	return about(b.Slug, b.Backend, err)
+}
+
+// as tells a refusal in the words of the verb that met it.
+func as(verb projections.Action, err error) error {
+	var r *projections.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	told := *r
+	told.Action = verb
+	return &told
 }
 
 // counter counts what is read.
@@ -82,7 +93,7 @@ func (m *Manager) Screen(ctx context.Context, b projections.Bottle, styled bool)
 		s, text, err = guest.Screen(ctx, conn, styled)
 		return err
 	})
-	return s, text, err
+	return s, text, as("show --screen", err)
 }
 
 // ask puts one question to the holder of a bottle's agent, for no longer than

@@ -43,8 +43,12 @@ func (m *Manager) wait(ctx context.Context, id, want string) (b projections.Bott
 			a.Exited = exitedByItself(b)
 			return b, a, nil
 		case over:
+			never := "will not be " + want + " by itself"
+			if want == Attention {
+				never = "has no agent that could want any"
+			}
 			return b, a, &Problem{Code: CodeWrongState, Slug: b.Slug, Backend: b.Backend, Next: "bot-bottle history " + b.ID,
-				Message: "bottle " + b.Slug + " is " + string(b.State) + " and will not be " + want + " by itself"}
+				Message: "bottle " + b.Slug + " is " + string(b.State) + " and " + never}
 		}
 		if want == Attention && b.Pending == nil && b.State == projections.Running {
 			came, err := m.waitAttention(ctx, b, &a)
