@@ -54,6 +54,9 @@ type RunOptions struct {
 	// stays as it is. Otherwise it is the user's, whatever the engine set.
 	KeepHome bool
 	Workdir  string // "": /
+	// Values says that the values of the agent's variables come on stdin at each
+	// start: see [SendValues].
+	Values bool
 	// Stay says that the program goes on when the agent has ended, until it is
 	// told to end, and ends with the agent's code then. Its end is recorded and
 	// told as ever, and who attaches sees the last screen.
@@ -71,7 +74,7 @@ func RunArgv(program string, o RunOptions, argv []string) []string {
 	for _, f := range []struct {
 		name string
 		on   bool
-	}{{"--tty", o.TTY}, {"--stdin", o.Stdin}, {"--keep-home", o.KeepHome}, {"--stay", o.Stay}} {
+	}{{"--tty", o.TTY}, {"--stdin", o.Stdin}, {"--keep-home", o.KeepHome}, {"--stay", o.Stay}, {"--values", o.Values}} {
 		if f.on {
 			run = append(run, f.name)
 		}

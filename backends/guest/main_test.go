@@ -94,12 +94,18 @@ type instance struct {
 // run starts a holder in the place of an instance's main process.
 func run(t testing.TB, o guest.RunOptions, argv ...string) *instance {
 	t.Helper()
+	return runOn(t, nil, o, argv...)
+}
+
+// runOn is run with a stdin for the holder.
+func runOn(t testing.TB, stdin io.Reader, o guest.RunOptions, argv ...string) *instance {
+	t.Helper()
 	var id [8]byte
 	rand.Read(id[:])
 	in := &instance{t: t, name: hex.EncodeToString(id[:]), log: filepath.Join(t.TempDir(), "log"), done: make(chan struct{})}
 	full := guest.RunArgv(program, o, argv)
 	in.cmd = exec.Command(full[0], full[1:]...)
-	in.cmd.Env = in.env()
+	in.cmd.Env, in.cmd.Stdin = in.env(), stdin
 	log, err := os.Create(in.log)
 	if err != nil {
 		t.Fatal(err)

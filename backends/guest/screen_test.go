@@ -1,8 +1,10 @@
 package guest_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -235,6 +237,26 @@ func TestAHeldKeyReachesTheAgent(t *testing.T) {
 	a.sees("^P")
 	a.types("\x11")
 	a.ends(backends.Detached)
+}
+
+// TestValuesComeOnStdin, and nothing runs without them.
+func TestValuesComeOnStdin(t *testing.T) {
+	var b bytes.Buffer
+	if err := guest.SendValues(&b, []string{"TOKEN=sesame", "EMPTY=", "PATH=/nowhere:" + os.Getenv("PATH")}); err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString("what comes behind is nobody's")
+	in := runOn(t, &b, guest.RunOptions{Values: true}, sh(`echo "$TOKEN<$EMPTY>${PATH%%:*}"`)...)
+	in.exit()
+	if out, _ := in.logs(backends.LogOptions{Tail: -1}); out != "sesame<>/nowhere\n" {
+		t.Errorf("it had %q", out)
+	}
+	for name, stdin := range map[string]string{"nothing": "", "rubbish": "TOKEN=sesame\n"} {
+		in := runOn(t, strings.NewReader(stdin), guest.RunOptions{Values: true}, sh(`echo it runs`)...)
+		if code := in.exit(); code != 125 || !errors.Is(in.last().Err, backends.ErrBadRequest) {
+			t.Errorf("%s: ended with %d, %+v", name, code, in.last())
+		}
+	}
 }
 
 // TestAHolderThatStays shows the last screen and how the agent ended to whoever

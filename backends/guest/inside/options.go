@@ -9,9 +9,9 @@ import (
 
 // runOptions are guest.RunOptions, see there.
 type runOptions struct {
-	tty, stdin, keepHome, stay bool
-	user, home, workdir        string
-	pids                       int64 // 0: no limit
+	tty, stdin, keepHome, stay, values bool
+	user, home, workdir                string
+	pids                               int64 // 0: no limit
 }
 
 // parseRun reads what guest.RunArgv wrote, without the program and its mode.
@@ -28,6 +28,8 @@ func parseRun(args []string) (o runOptions, argv []string, err error) {
 			o.tty = true
 		case "--stdin":
 			o.stdin = true
+		case "--values":
+			o.values = true
 		case "--stay":
 			o.stay = true
 		case "--keep-home":

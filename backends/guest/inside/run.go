@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -71,7 +72,7 @@ func run(o runOptions, argv []string, std Std) int {
 	defer h.grp.remove()
 	h.record(&wire.Record{Began: &began})
 	go h.accept(listener)
-	if err := h.start(argv); err != nil {
+	if err := h.begin(argv, std.In, signals); err != nil {
 		code := h.failed(err)
 		listener.Close()
 		h.goodbye()
@@ -94,6 +95,19 @@ func run(o runOptions, argv []string, std Std) int {
 	return exit.Code
 }
 
+// begin makes the agent run, once the values of its variables are there.
+func (h *holder) begin(argv []string, stdin io.Reader, signals <-chan os.Signal) error {
+	variables := os.Environ()
+	if h.o.values {
+		values, err := awaitValues(stdin, signals)
+		if err != nil {
+			return err
+		}
+		variables = append(variables, values...)
+	}
+	return h.start(argv, variables)
+}
+
 // rest waits to be told to end, and goes on taking orphans.
 func rest(signals, ends <-chan os.Signal) {
 	for {
@@ -111,7 +125,7 @@ func rest(signals, ends <-chan os.Signal) {
 }
 
 // start makes the agent run.
-func (h *holder) start(argv []string) error {
+func (h *holder) start(argv, variables []string) error {
 	if err := adopt(); err != nil {
 		return fmt.Errorf("adopt orphans: %w", err)
 	}
@@ -127,7 +141,7 @@ func (h *holder) start(argv []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("working folder %q: %w: %w", dir, backends.ErrBadRequest, err)
 	}
-	h.env = newEnvironment(os.Environ()).forUser(user, h.o.home, h.o.keepHome, h.o.tty)
+	h.env = newEnvironment(variables).forUser(user, h.o.home, h.o.keepHome, h.o.tty)
 	p, err := start(command{argv: argv, env: h.env, user: user, workdir: dir, tty: h.o.tty, stdin: h.o.stdin, group: h.grp})
 	if err != nil {
 		return err

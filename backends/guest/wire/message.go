@@ -21,6 +21,8 @@ const (
 	OpSend   = "send"   // KindIn to KindInEnd is typed
 	OpNotify = "notify" // it, or a hook of its, wants attention: Text says why
 
+	OpValues = "values" // Env is the agent's: on stdin, before it is started
+
 	OpExec    = "exec"     // one more command
 	OpCopyIn  = "copy-in"  // a tar stream, as KindIn, unpacked below Path
 	OpCopyOut = "copy-out" // Path as a tar stream, as KindOut
