@@ -23,9 +23,7 @@ func (b *Backend) sizeAtStart() bool {
 	return versions.GreaterThanOrEqualTo(b.api.ClientVersion(), "1.42")
 }
 
-// Attach connects to the main process. How it ended is told by the engine's
-// own word on the process, not by the stream, which ends alike when the user
-// detached.
+// Attach connects to the main process.
 func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.AttachOptions, s backends.Streams, ready func()) (backends.Detachment, error) {
 	op := "attach to " + ref.Name
 	c, err := b.exact(ctx, "attach to", ref)
@@ -39,6 +37,16 @@ func (b *Backend) Attach(ctx context.Context, ref backends.Ref, o backends.Attac
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", op, err)
 	}
+	if _, ok := heldBy(c); ok {
+		return b.attachHeld(ctx, op, c, o, s, ready)
+	}
+	return b.attachEngine(ctx, op, c, o, sequence, s, ready)
+}
+
+// attachEngine connects to a main process by the engine's own means, where
+// nothing else holds it. How it ended is told by the engine's word on the
+// process, not by the stream, which ends alike when the user detached.
+func (b *Backend) attachEngine(ctx context.Context, op string, c container.InspectResponse, o backends.AttachOptions, sequence []byte, s backends.Streams, ready func()) (backends.Detachment, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The end is watched from before the stream is there: a process can be

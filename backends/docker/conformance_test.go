@@ -1,7 +1,9 @@
 package docker_test
 
 import (
+	"context"
 	"os"
+	"sync"
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -9,6 +11,7 @@ import (
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/backendtest"
+	"gitea.dideric.is/didericis/bot-bottle/backends/docker"
 )
 
 // TestConformance holds the backend to the contract on the engine at hand.
@@ -32,8 +35,9 @@ func conforms(t *testing.T, e engineFor, without map[backendtest.Capability]stri
 	without[backendtest.Holder] = "the engine attaches by itself"
 	archive, _ := e.savedFile(t, "")
 	strangers := e.testImage(t)
+	used := e.homes(t)
 	backendtest.Run(t, backendtest.Harness{
-		Open:    func(t *testing.T) backends.Backend { return e.open(t) },
+		Open:    func(t *testing.T) backends.Backend { return tidied{e.open(t), used} },
 		Image:   e.testImage(t, `CMD ["sleep", "3600"]`),
 		NoEntry: e.testImage(t),
 		Archive: archive,
@@ -98,6 +102,30 @@ func conforms(t *testing.T, e engineFor, without map[backendtest.Capability]stri
 			},
 		},
 	})
+}
+
+// tidied notes the homes that bottles are made in: each owns a volume with the
+// guest program from then on.
+type tidied struct {
+	*docker.Backend
+	used *sync.Map
+}
+
+func (b tidied) Create(ctx context.Context, s backends.InstanceSpec) (backends.Instance, error) {
+	b.used.Store(s.Labels.Home, nil)
+	return b.Backend.Create(ctx, s)
+}
+
+// homes are released when the test ends.
+func (e engineFor) homes(t *testing.T) *sync.Map {
+	var used sync.Map
+	t.Cleanup(func() {
+		used.Range(func(home, _ any) bool {
+			e.release(t, home.(string))
+			return true
+		})
+	})
+	return &used
 }
 
 func wait(t *testing.T, e engineFor, name string) {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
@@ -37,71 +36,105 @@ func (b *Backend) create(ctx context.Context, s backends.InstanceSpec) (none bac
 			return none, fmt.Errorf("%s: %w", op, err)
 		}
 	}
-	inst := backends.Instance{Runtime: orElse(s.Runtime, f.runtime), EngineID: f.engine.ID, Version: f.engine.Version}
-	home := wantsHome(s)
-	id, made, err := b.make(ctx, s, f, home)
-	inst.ID = id
-	if err != nil || !home || !made {
-		return inst, err
+	cfg, host := b.settings(s, f)
+	session := sessionEngine
+	if !isChecks(s.Labels) {
+		h, program, err := b.prepare(ctx, s, f)
+		switch {
+		case errors.Is(err, backends.ErrImageNotFound):
+			// A container that was made before goes on without its image.
+			return b.madeBefore(ctx, s, f, err)
+		case err != nil:
+			return none, fmt.Errorf("%s: %w", op, err)
+		default:
+			h.settle(cfg, host, program)
+			session = h.session
+		}
 	}
-	// Only a made container can be asked whether the image knows its user.
-	// Most often it does not, and then this one is right already.
-	knows, err := b.imageKnowsUser(ctx, inst.ID, s.User)
-	if err != nil || !knows {
-		return inst, err
-	}
-	if err := b.Remove(ctx, backends.Ref{Name: s.Name, ID: inst.ID, Labels: s.Labels}); err != nil {
+	c, err := b.make(ctx, s, cfg, host)
+	if err != nil {
 		return none, err
 	}
-	inst.ID, _, err = b.make(ctx, s, f, false)
-	return inst, err
+	inst := made(s, f, c)
+	if c.Config == nil { // just now, and the engine has given no more than its id
+		inst.Session = session
+	}
+	return inst, nil
 }
 
-// wantsHome says whether the user may be one without a home: a number, with
-// nothing said in the environment. A user by name has an entry in the image,
-// or the engine refuses him.
-func wantsHome(s backends.InstanceSpec) bool {
-	user, _, _ := strings.Cut(s.User, ":")
-	number := user != "" && strings.Trim(user, "0123456789") == ""
-	return s.Home != "" && number && !slices.ContainsFunc(s.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") })
+// made is a container as an instance.
+func made(s backends.InstanceSpec, f *engineFacts, c container.InspectResponse) backends.Instance {
+	return backends.Instance{ID: c.ID, Runtime: orElse(s.Runtime, f.runtime), EngineID: f.engine.ID, Version: f.engine.Version, Session: sessionOf(c)}
+}
+
+// madeBefore is the container of a creation that cannot be done again, if it
+// was done.
+func (b *Backend) madeBefore(ctx context.Context, s backends.InstanceSpec, f *engineFacts, cause error) (backends.Instance, error) {
+	c, err := b.named(ctx, s.Name)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return backends.Instance{}, fmt.Errorf("create %s: %w", s.Name, cause)
+	case err != nil:
+		return backends.Instance{}, b.fail(ctx, "create "+s.Name, err)
+	case backends.LabelsOf(c.Config.Labels) != s.Labels:
+		return backends.Instance{}, nameTaken(s, c)
+	}
+	return made(s, f, c), nil
+}
+
+func nameTaken(s backends.InstanceSpec, c container.InspectResponse) error {
+	return fmt.Errorf("create %s: container %.12s has its name: %w", s.Name, c.ID, backends.ErrNotOurs)
+}
+
+// prepare finds out what the container is to hold, and brings the program that
+// holds it into the engine.
+func (b *Backend) prepare(ctx context.Context, s backends.InstanceSpec, f *engineFacts) (h held, v programVolume, err error) {
+	img, err := b.imageFacts(ctx, s.Image.ID)
+	if err != nil {
+		return h, v, err
+	}
+	if h, err = hold(s, img); err != nil {
+		return h, v, err
+	}
+	v, err = b.ensureProgram(ctx, s, f.archFor(img))
+	return h, v, err
 }
 
 // make makes the container, or finds that it was made already and leaves it
 // as it is.
-func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, f *engineFacts, home bool) (id string, fresh bool, err error) {
+func (b *Backend) make(ctx context.Context, s backends.InstanceSpec, cfg *container.Config, host *container.HostConfig) (c container.InspectResponse, err error) {
 	op := "create " + s.Name
-	cfg, host := b.settings(s, f, home)
 	end := time.Now().Add(raceTime)
 	for tries := 0; ; tries++ {
 		made, err := b.api.ContainerCreate(ctx, cfg, host, nil, nil, s.Name)
 		if err == nil {
-			return made.ID, true, nil
+			return container.InspectResponse{ContainerJSONBase: &container.ContainerJSONBase{ID: made.ID}}, nil
 		}
 		failed := b.refused(ctx, op, err)
 		if !errors.Is(failed, backends.ErrBadRequest) {
-			return "", false, failed
+			return c, failed
 		}
 		// Docker answers "conflict" to a name that is taken, Podman anything,
 		// and for a moment anything to who looks.
 		again := b.podman.Load() && tries < 5
-		c, seen := b.named(ctx, s.Name)
+		there, seen := b.named(ctx, s.Name)
 		switch {
-		case seen == nil && backends.LabelsOf(c.Config.Labels) == s.Labels:
-			return c.ID, false, nil
+		case seen == nil && backends.LabelsOf(there.Config.Labels) == s.Labels:
+			return there, nil
 		case seen == nil:
-			return "", false, fmt.Errorf("%s: container %.12s has its name: %w", op, c.ID, backends.ErrNotOurs)
+			return c, nameTaken(s, there)
 		case !cerrdefs.IsNotFound(seen) && !again:
-			return "", false, b.fail(ctx, op, seen)
+			return c, b.fail(ctx, op, seen)
 		case cerrdefs.IsNotFound(err):
-			return "", false, b.noImage(ctx, op, s, err)
+			return c, b.noImage(ctx, op, s, err)
 		}
 		// A name is taken from before its container is shown until after it
 		// is removed.
 		if !cerrdefs.IsConflict(err) && !again || time.Now().After(end) {
-			return "", false, failed
+			return c, failed
 		}
 		if !pause(ctx, 50*time.Millisecond) {
-			return "", false, b.fail(ctx, op, ctx.Err())
+			return c, b.fail(ctx, op, ctx.Err())
 		}
 	}
 }
@@ -112,29 +145,4 @@ func (b *Backend) noImage(ctx context.Context, op string, s backends.InstanceSpe
 		return fmt.Errorf("%s: %w: %w", op, backends.ErrImageNotFound, err)
 	}
 	return b.refused(ctx, op, err)
-}
-
-// imageKnowsUser says whether a container's user has an entry in its image's
-// /etc/passwd, and so a home of his own.
-func (b *Backend) imageKnowsUser(ctx context.Context, id, who string) (bool, error) {
-	text, err := b.smallFile(ctx, id, "/etc/passwd")
-	if errors.Is(err, backends.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return inPasswd(text, who), nil
-}
-
-// inPasswd looks a numeric user up in the text of a passwd(5) file.
-func inPasswd(text, who string) bool {
-	who, _, _ = strings.Cut(who, ":")
-	for line := range strings.Lines(text) {
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":")
-		if len(fields) >= 6 && fields[2] == who && fields[5] != "" {
-			return true
-		}
-	}
-	return false
 }

@@ -71,6 +71,9 @@ func (b *Backend) checkImages(ctx context.Context, home string) (out []backends.
 		return nil, b.fail(ctx, "list images of checks", err)
 	}
 	for _, i := range found {
+		if i.Labels[backends.LabelHome] != home || i.Labels[backends.LabelKind] != backends.Throwaway {
+			continue // Podman gives what has either label
+		}
 		out = append(out, backends.Leftover{Kind: backends.LeftoverImage, Ref: strings.TrimPrefix(i.ID, imageref.IDPrefix)})
 	}
 	return out, nil

@@ -76,6 +76,8 @@ type Backend struct {
 	last lastCreation
 	seen atomic.Pointer[container.InspectResponse] // see known
 
+	image atomic.Pointer[imageFacts] // the last that was looked at
+
 	// getenv finds the Docker config with the logins, when something is
 	// pulled. It never decides which engine is asked.
 	getenv func(string) string

@@ -73,7 +73,17 @@ func (e engineFor) open(t *testing.T) *docker.Backend {
 // changes are lines of a Dockerfile.
 func (e engineFor) testImage(t *testing.T, changes ...string) string {
 	t.Helper()
-	root := busyboxRoot(t)
+	return e.imported(t, busyboxRoot(t), changes...)
+}
+
+// imageOf is one with more files.
+func (e engineFor) imageOf(t *testing.T, more ...file) string {
+	t.Helper()
+	return e.imported(t, busyboxRoot(t, more...))
+}
+
+func (e engineFor) imported(t *testing.T, root []byte, changes ...string) string {
+	t.Helper()
 	name := "bot-bottle-test/busybox:" + random()
 	in := image.ImportSource{Source: bytes.NewReader(root), SourceName: "-"}
 	answer, err := e.api.ImageImport(t.Context(), in, name, image.ImportOptions{Changes: changes})

@@ -50,6 +50,11 @@ func (b *Backend) exec(ctx context.Context, ref backends.Ref, cmd backends.Comma
 	if len(cmd.Argv) == 0 {
 		return 0, fmt.Errorf("%s: there is no command: %w", op, backends.ErrBadRequest)
 	}
+	if h, ok := heldBy(c); ok {
+		if err := b.asAgent(ctx, c, h, &cmd); err != nil {
+			return 0, fmt.Errorf("%s: %w", op, err)
+		}
+	}
 	size := consoleSize(cmd)
 	made, err := b.api.ContainerExecCreate(ctx, c.ID, container.ExecOptions{
 		User: cmd.User, Tty: cmd.TTY, ConsoleSize: size, DetachKeys: noDetachKeys, Env: cmd.Env, WorkingDir: cmd.Workdir, Cmd: cmd.Argv,

@@ -2,7 +2,10 @@ package docker
 
 import (
 	"io"
+	"runtime"
 	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 )
 
 // SetIdle changes how long a pull or a load may be without progress.
@@ -32,3 +35,21 @@ func TinyProgram(arch string) []byte {
 	}
 	return nil
 }
+
+// ProgramVolume is the name of a home's volume for the program of this machine.
+func ProgramVolume(home string) string {
+	sum, _, err := guest.Digest(runtime.GOARCH)
+	if err != nil {
+		return ""
+	}
+	return volumeOf(home, sum).name
+}
+
+// OtherProgramVolume is one for a program that is not that of now.
+func OtherProgramVolume(home string) string { return volumeOf(home, "0123456789abcdef").name }
+
+// Where a container has the program that holds its agent.
+const (
+	ProgramDir  = programDir
+	ProgramPath = programPath
+)

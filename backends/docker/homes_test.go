@@ -3,7 +3,6 @@ package docker_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +30,8 @@ func TestTwoHomesOnOneEngine(t *testing.T) {
 			t.Errorf("home %s has %+v, %v", s.Labels.Home, all, err)
 		}
 		left, err := b.Leftovers(t.Context(), s.Labels.Home)
-		if err != nil || !slices.Equal(left, []backends.Leftover{{Kind: "network", Ref: docker.BridgeName(s.Labels.Home)}}) {
+		if err != nil || len(left) != 2 || left[0] != (backends.Leftover{Kind: "network", Ref: docker.BridgeName(s.Labels.Home)}) ||
+			left[1].Kind != "volume" || !strings.HasPrefix(left[1].Ref, docker.BridgeName(s.Labels.Home)) {
 			t.Errorf("home %s owns %v, %v", s.Labels.Home, left, err)
 		}
 	}
@@ -42,6 +42,8 @@ func TestTwoHomesOnOneEngine(t *testing.T) {
 		"Start": b.Start(t.Context(), disguised, nil),
 		"Release": b.Release(t.Context(), mine.Labels.Home,
 			backends.Leftover{Kind: "network", Ref: docker.BridgeName(theirs.Labels.Home)}),
+		"Release of the program": b.Release(t.Context(), mine.Labels.Home,
+			backends.Leftover{Kind: "volume", Ref: docker.ProgramVolume(theirs.Labels.Home)}),
 	} {
 		if !errors.Is(err, backends.ErrNotOurs) {
 			t.Errorf("%s of the other home's: %v", name, err)
@@ -80,7 +82,7 @@ func TestOneNetworkForAllWhoMakeIt(t *testing.T) {
 	close(begin)
 	wg.Wait()
 	left, err := e.open(t).Leftovers(t.Context(), home)
-	if err != nil || len(left) != 1 {
+	if err != nil || len(left) != 2 { // and one volume with the program
 		t.Errorf("eight creations at once made %v, %v", left, err)
 	}
 }

@@ -67,10 +67,9 @@ func (b *Backend) imageOf(ctx context.Context, key string, named reference.Named
 	if !strings.HasPrefix(img.ID, imageref.IDPrefix) && imageref.IsHex(img.ID) {
 		img.ID = imageref.IDPrefix + img.ID // Podman leaves out the kind
 	}
-	if c := found.Config; c != nil {
-		img.User = c.User
-		img.Runs = len(c.Entrypoint) > 0 || len(c.Cmd) > 0
-	}
+	facts := factsOf(img.ID, found)
+	b.image.Store(&facts)
+	img.User, img.Runs = facts.user, len(facts.argv) > 0
 	return img, nil
 }
 

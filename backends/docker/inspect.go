@@ -16,6 +16,7 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 )
 
 // Inspect says what the engine sees of an instance.
@@ -32,6 +33,12 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 		return backends.Observation{}, err
 	}
 	o := b.observe(c)
+	if _, ok := heldBy(c); ok {
+		if o.Detail == "" {
+			o.Detail, err = b.whyNot(ctx, c)
+		}
+		return o, err
+	}
 	if o.Status == backends.StatusCreated && o.Detail == "" {
 		// Start refuses what its init program could not execute, and the
 		// engine never hears of it.
@@ -40,6 +47,24 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 		}
 	}
 	return o, nil
+}
+
+// whyNot is what the guest program recorded of a start of its agent that
+// failed. It ends with codes that are seldom an agent's.
+func (b *Backend) whyNot(ctx context.Context, c container.InspectResponse) (string, error) {
+	if lives(c) || c.State.ExitCode < codeNoStart || c.State.ExitCode > codeNotFound {
+		return "", nil
+	}
+	log, err := b.records(ctx, c.ID, container.LogsOptions{Tail: "2"}) // it began, it failed
+	if err != nil {
+		return "", nil // that is what an engine without logs says
+	}
+	defer log.Close()
+	run, err := guest.LastRun(log)
+	if err != nil || run.Err == nil {
+		return "", nil
+	}
+	return hideIn(run.Err.Error(), c.Config.Env), nil
 }
 
 // List returns what has the home's label, in one call. The engine says less
@@ -68,6 +93,9 @@ func summaries(found []container.Summary) []backends.Observation {
 		o := backends.Observation{
 			Name: ownName(c.Names), ID: c.ID, Labels: backends.LabelsOf(c.Labels), Slug: c.Labels[backends.LabelSlug],
 			Status: status(c.State), ImageID: c.ImageID, Image: c.Image, Network: network(c.HostConfig.NetworkMode, c.Labels[backends.LabelHome], connected(c.NetworkSettings)),
+		}
+		if o.Session = c.Labels[labelSession]; !strings.HasPrefix(o.Session, holderSession) { // Podman tells no command
+			o.Session = sessionEngine
 		}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
@@ -139,8 +167,11 @@ func (b *Backend) observe(c container.InspectResponse) backends.Observation {
 		Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Labels: backends.LabelsOf(c.Config.Labels), Slug: c.Config.Labels[backends.LabelSlug],
 		Status: status(c.State.Status), OOMKilled: c.State.OOMKilled, Detail: hideIn(c.State.Error, c.Config.Env),
 		StartedAt: moment(c.State.StartedAt), TTY: c.Config.Tty, ImageID: c.Image, Image: c.Config.Image,
-		Argv: append([]string{c.Path}, c.Args...), Workdir: c.Config.WorkingDir, User: c.Config.User,
+		Argv: append([]string{c.Path}, c.Args...), Workdir: c.Config.WorkingDir, User: c.Config.User, Session: sessionEngine,
 		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Runtime: c.HostConfig.Runtime,
+	}
+	if h, ok := heldBy(c); ok {
+		observeHeld(&o, h)
 	}
 	if p := c.HostConfig.PidsLimit; p != nil && *p > 0 {
 		o.Pids = *p

@@ -21,6 +21,9 @@ func (b *Backend) Logs(ctx context.Context, ref backends.Ref, o backends.LogOpti
 		return err
 	}
 	op := "read the log of " + ref.Name
+	if _, ok := heldBy(c); ok {
+		return b.heldLogs(ctx, op, c, o, stdout, stderr)
+	}
 	ask := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: o.Follow, Tail: "all", Since: since(o.Since)}
 	if o.Tail >= 0 {
 		ask.Tail = strconv.Itoa(o.Tail)

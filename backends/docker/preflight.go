@@ -22,10 +22,11 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // and where in PATH a command is does not matter here.
 var likely = []string{"/usr/bin", "/bin", "/usr/local/bin"}
 
-// checkCommand looks for the command of a container whose main process an
-// init program will run: that one starts well and then ends with 126 or 127,
-// as if the agent had, where the engine by itself refuses the start. A command
-// that ran before is there, unless its agent removed it; then that end is told.
+// checkCommand looks for the command of a container that nothing of ours holds
+// and whose main process an init program will run: that one starts well and
+// then ends with 126 or 127, as if the agent had, where the engine by itself
+// refuses the start. A command that ran before is there, unless its agent
+// removed it; then that end is told.
 func (b *Backend) checkCommand(ctx context.Context, op string, c container.InspectResponse) error {
 	if c.HostConfig.Init == nil || !*c.HostConfig.Init || c.Path == "" || ranBefore(c) {
 		return nil

@@ -16,7 +16,6 @@ import (
 type engineFacts struct {
 	engine   backends.Engine
 	runtime  string // the default
-	init     bool   // it can put a small init in front of the main process
 	localLog bool   // it has the log driver "local"
 	arch     string // of its machine, as uname says
 	memory   bool   // it enforces memory limits
@@ -67,9 +66,7 @@ func (b *Backend) ask(ctx context.Context) (*engineFacts, error) {
 			Runtimes: slices.Sorted(maps.Keys(info.Runtimes)),
 			Rootless: slices.ContainsFunc(info.SecurityOptions, func(o string) bool { return strings.Contains(o, "name=rootless") }),
 		},
-		runtime: info.DefaultRuntime,
-		// 20.10 says N/A of an init program that it did not find
-		init:     info.InitBinary != "" && info.InitCommit.ID != "N/A",
+		runtime:  info.DefaultRuntime,
 		arch:     info.Architecture,
 		localLog: slices.Contains(info.Plugins.Log, logDriver),
 		memory:   info.MemoryLimit,
@@ -113,7 +110,6 @@ func gaps(info system.Info, f *engineFacts) (out []backends.Gap) {
 	gap(!f.cpu, "docker.cpu-limit", "CPU limits are not enforced: --cpus is refused", "a kernel with CONFIG_CFS_BANDWIDTH, or delegate the cpu controller")
 	gap(!info.PidsLimit, "docker.pids-limit", "the number of processes is not limited", delegate)
 	gap(info.OSType != "linux" && info.OSType != "", "docker.linux", "the engine runs "+info.OSType+" containers, bottles are Linux ones", "switch it to Linux containers")
-	gap(!f.init, "docker.init", "there is no init program: an agent that does not handle SIGTERM is stopped hard, and orphans stay as zombies", "install tini (docker-init) or catatonit")
 	gap(!f.localLog, "docker.log", "there is no log driver "+logDriver+": logs are kept as the engine is set up to, and may grow without bound", "")
 	seccomp := slices.ContainsFunc(info.SecurityOptions, func(o string) bool {
 		return strings.Contains(o, "name=seccomp") && !strings.Contains(o, "profile=unconfined")

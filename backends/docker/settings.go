@@ -78,12 +78,17 @@ func checkSpec(s backends.InstanceSpec) error {
 	if refused := Supports(s); len(refused) > 0 {
 		return fmt.Errorf("%s: %w", strings.Join(refused, ", "), backends.ErrUnsupported)
 	}
+	for _, m := range s.Mounts {
+		if at := path.Clean(m.Target); at == programDir || strings.HasPrefix(at, programDir+"/") {
+			return fmt.Errorf("mount at %s: bot-bottle's own program is there: %w", m.Target, backends.ErrBadRequest)
+		}
+	}
 	return checkWords(s.Argv, s.Env)
 }
 
-// settings translate a spec into what the API takes. home says whether HOME
-// is set to what the spec says.
-func (b *Backend) settings(s backends.InstanceSpec, f *engineFacts, home bool) (*container.Config, *container.HostConfig) {
+// settings translate a spec into what the API takes, for a container whose main
+// process is the agent itself; see held for the others.
+func (b *Backend) settings(s backends.InstanceSpec, f *engineFacts) (*container.Config, *container.HostConfig) {
 	cfg := &container.Config{
 		Image: s.Image.ID, Env: slices.Clone(s.Env), WorkingDir: s.Workdir, User: s.User, Labels: s.Labels.Pairs(s.Slug),
 		Tty: s.TTY, OpenStdin: s.Stdin,
@@ -92,9 +97,6 @@ func (b *Backend) settings(s backends.InstanceSpec, f *engineFacts, home bool) (
 	}
 	if len(s.Argv) > 0 {
 		cfg.Entrypoint, cfg.Cmd = s.Argv, []string{}
-	}
-	if home {
-		cfg.Env = append(cfg.Env, "HOME="+s.Home)
 	}
 	pids := s.Pids
 	if pids == 0 {
@@ -110,13 +112,6 @@ func (b *Backend) settings(s backends.InstanceSpec, f *engineFacts, home bool) (
 		Resources: container.Resources{
 			NanoCPUs: int64(math.Round(s.CPUs * 1e9)), Memory: s.Memory, MemorySwap: s.Memory, PidsLimit: &pids,
 		},
-	}
-	if f.init {
-		// Agents are written as if somebody else were process 1: they neither
-		// reap strangers' children nor handle SIGTERM, which process 1
-		// otherwise never sees.
-		yes := true
-		host.Init = &yes
 	}
 	if f.localLog {
 		host.LogConfig = container.LogConfig{Type: logDriver, Config: map[string]string{"max-size": logSize, "max-file": logFiles}}

@@ -16,6 +16,7 @@ import (
 // Exit codes that engines give a main process that could not be executed, as
 // shells do.
 const (
+	codeNoStart       = 125 // for any other reason; the guest program's word
 	codeNotExecutable = 126
 	codeNotFound      = 127
 )
@@ -24,7 +25,7 @@ const (
 // the values of variables, so those given here are not looked at.
 func (b *Backend) Start(ctx context.Context, ref backends.Ref, _ []string) error {
 	c, ok := b.known(ref)
-	if !ok || lives(c) {
+	if _, holds := heldBy(c); !ok || lives(c) || holds { // what a holder says is of after its last end
 		var err error
 		if c, err = b.exact(ctx, "start", ref); err != nil {
 			return err
@@ -34,22 +35,32 @@ func (b *Backend) Start(ctx context.Context, ref backends.Ref, _ []string) error
 	if lives(c) {
 		return b.thaw(ctx, op, c)
 	}
+	if h, ok := heldBy(c); ok {
+		return hide(b.startHeld(ctx, op, ref, c, h), c.Config.Env)
+	}
 	if err := b.checkCommand(ctx, op, c); err != nil {
 		return err
 	}
-	err := b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
-	if cerrdefs.IsNotFound(err) && string(c.HostConfig.NetworkMode) == bridgeOf(ref.Home).name {
-		switch nerr := b.reconnect(ctx, ref.Home, c.ID); {
-		case nerr == nil:
-			err = b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
-		case !cerrdefs.IsNotFound(nerr): // else it is the container that is gone
-			return fmt.Errorf("%s: %w", op, nerr)
-		}
-	}
+	err := b.launch(ctx, op, ref, c)
 	if err == nil {
 		return nil
 	}
 	return hide(b.notStarted(ctx, op, ref, err), c.Config.Env)
+}
+
+// launch asks the engine to start a container, with its network as it was.
+func (b *Backend) launch(ctx context.Context, op string, ref backends.Ref, c container.InspectResponse) error {
+	err := b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+	if !cerrdefs.IsNotFound(err) || string(c.HostConfig.NetworkMode) != bridgeOf(ref.Home).name {
+		return err
+	}
+	switch nerr := b.reconnect(ctx, ref.Home, c.ID); {
+	case nerr == nil:
+		return b.api.ContainerStart(ctx, c.ID, container.StartOptions{})
+	case !cerrdefs.IsNotFound(nerr): // else it is the container that is gone
+		return fmt.Errorf("%s: %w", op, nerr)
+	}
+	return err
 }
 
 // thaw lets a container go on that lives.
@@ -169,9 +180,16 @@ func (b *Backend) Remove(ctx context.Context, ref backends.Ref) error {
 	case err != nil:
 		return err
 	}
-	op := "remove " + ref.Name
+	if err := b.remove(ctx, "remove "+ref.Name, c); err != nil {
+		return err
+	}
+	b.releaseOld(ctx, c)
+	return nil
+}
+
+func (b *Backend) remove(ctx context.Context, op string, c container.InspectResponse) error {
 	for tries := 0; ; tries++ {
-		err = b.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		err := b.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		if err == nil || cerrdefs.IsNotFound(err) {
 			return nil
 		}

@@ -35,7 +35,7 @@ var layers = []layer{
 	{name: "backends/guest/inside", may: []string{"backends", "backends/guest/wire", "backends/guest/screen"}},
 	{name: "backends/guest/bot-bottle-guest", may: []string{"backends/guest/inside"}},
 	{name: "backends/guest", may: []string{"backends", "backends/keys", "backends/guest/wire", "backends/guest/inside"}, tests: []string{"backends/guest/screen"}},
-	{name: "backends/docker", may: []string{"backends", "backends/keys", "backends/imageref", "backends/imagefile", "backends/logins"}, tests: []string{"backends/backendtest"}},
+	{name: "backends/docker", may: []string{"backends", "backends/guest", "backends/keys", "backends/imageref", "backends/imagefile", "backends/logins"}, tests: []string{"backends/backendtest"}},
 	{name: "backends/smolmachines", may: []string{"backends", "backends/imageref", "backends/guest", "backends/smolmachines/images"},
 		tests: []string{"backends/backendtest", "backends/smolmachines/fakesmolvm"}},
 	{name: "backends/backendtest", may: []string{"backends", "backends/guest", "backends/imageref", "backends/imagefile", "backends/logins"}},
