@@ -15,7 +15,7 @@ import (
 )
 
 // TestConformance holds the backend to the contract on the engine at hand.
-func TestConformance(t *testing.T) { conforms(t, theEngine(t), map[backendtest.Capability]string{}) }
+func TestConformance(t *testing.T) { conforms(t, theEngine(t), nil) }
 
 // podmanAt names a socket of Podman's to run the same contract on, e.g. of
 // `podman system service --time=0 unix:///tmp/p.sock`.
@@ -32,7 +32,6 @@ func TestConformanceOnPodman(t *testing.T) {
 }
 
 func conforms(t *testing.T, e engineFor, without map[backendtest.Capability]string) {
-	without[backendtest.Holder] = "the engine attaches by itself"
 	archive, _ := e.savedFile(t, "")
 	strangers := e.testImage(t)
 	used := e.homes(t)

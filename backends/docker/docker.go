@@ -49,9 +49,6 @@ func Supports(spec backends.InstanceSpec) (refused []string) {
 		// only some storage drivers have a quota, and only when set up for it
 		refused = append(refused, "--disk")
 	}
-	if spec.Stay {
-		refused = append(refused, "--keep-running")
-	}
 	if spec.Network == networkNone && len(spec.Ports) > 0 {
 		refused = append(refused, "--publish")
 	}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -63,7 +64,7 @@ func isChecks(l backends.Labels) bool {
 // where it says nothing the image.
 func hold(s backends.InstanceSpec, img imageFacts) (h held, err error) {
 	h = held{session: guest.Session, argv: s.Argv, o: guest.RunOptions{
-		TTY: s.TTY, Stdin: s.Stdin, User: orElse(s.User, img.user), Home: s.Home, Workdir: s.Workdir,
+		TTY: s.TTY, Stdin: s.Stdin, Stay: s.Stay, User: orElse(s.User, img.user), Home: s.Home, Workdir: s.Workdir,
 		KeepHome: img.home || slices.ContainsFunc(s.Env, isHome),
 	}}
 	if h.o.Workdir == "" && img.workdir != "" {
@@ -104,6 +105,38 @@ func observeHeld(o *backends.Observation, h held) {
 	o.Session, o.TTY, o.Argv, o.User = h.session, h.o.TTY, h.argv, h.o.User
 	o.Workdir = orElse(h.o.Workdir, o.Workdir)
 }
+
+// asRecorded adds what only the record of a run tells: why the agent could not
+// be started, and how it ended in an instance that stays. An engine without
+// logs to read tells no more than it knows.
+func (b *Backend) asRecorded(ctx context.Context, o *backends.Observation, c container.InspectResponse, h held) {
+	// Failures end with codes that are seldom an agent's.
+	failed := o.Status == backends.StatusStopped && o.Detail == "" && c.State.ExitCode >= codeNoStart && c.State.ExitCode <= codeNotFound
+	stays := h.o.Stay && (o.Status == backends.StatusRunning || o.Status == backends.StatusStopped)
+	if !failed && !stays {
+		return
+	}
+	log, err := b.records(ctx, c.ID, container.LogsOptions{Tail: "2"}) // its end is the last
+	if err != nil {
+		return
+	}
+	defer log.Close()
+	run, err := guest.LastRun(log)
+	switch {
+	case err != nil || !run.Over() || run.Ended.Before(o.StartedAt.Add(-startLag)):
+	case run.Err != nil:
+		o.Detail = hideIn(run.Err.Error(), c.Config.Env)
+	case stays:
+		o.ExitCode = run.ExitCode
+		if o.Status == backends.StatusRunning {
+			o.AgentEnded, o.EndedAt = true, run.Ended
+		}
+	}
+}
+
+// startLag is how much later than the main process begins the engine may note
+// that it did.
+const startLag = 2 * time.Second
 
 // sessionOf is how a container is attached to.
 func sessionOf(c container.InspectResponse) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,10 @@ func TestBothKindsSideBySide(t *testing.T) {
 			}
 			if err := b.Start(t.Context(), ref, nil); err != nil {
 				t.Fatal(err)
+			}
+			err = b.Session(t.Context(), ref, func(conn io.ReadWriteCloser) error { _, err := guest.Look(t.Context(), conn); return err })
+			if session == guest.Session && err != nil || session != guest.Session && !errors.Is(err, backends.ErrUnsupported) {
+				t.Errorf("Session: %v", err)
 			}
 			if got := output(t, b, ref, "sh", "-c", "id -un; pwd; echo $HOME"); got != "known\n/home/known\n/home/known\n" {
 				t.Errorf("exec runs with %q", got)

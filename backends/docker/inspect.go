@@ -16,7 +16,6 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
-	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 )
 
 // Inspect says what the engine sees of an instance.
@@ -33,11 +32,9 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 		return backends.Observation{}, err
 	}
 	o := b.observe(c)
-	if _, ok := heldBy(c); ok {
-		if o.Detail == "" {
-			o.Detail, err = b.whyNot(ctx, c)
-		}
-		return o, err
+	if h, ok := heldBy(c); ok {
+		b.asRecorded(ctx, &o, c, h)
+		return o, nil
 	}
 	if o.Status == backends.StatusCreated && o.Detail == "" {
 		// Start refuses what its init program could not execute, and the
@@ -47,24 +44,6 @@ func (b *Backend) Inspect(ctx context.Context, ref backends.Ref) (backends.Obser
 		}
 	}
 	return o, nil
-}
-
-// whyNot is what the guest program recorded of a start of its agent that
-// failed. It ends with codes that are seldom an agent's.
-func (b *Backend) whyNot(ctx context.Context, c container.InspectResponse) (string, error) {
-	if lives(c) || c.State.ExitCode < codeNoStart || c.State.ExitCode > codeNotFound {
-		return "", nil
-	}
-	log, err := b.records(ctx, c.ID, container.LogsOptions{Tail: "2"}) // it began, it failed
-	if err != nil {
-		return "", nil // that is what an engine without logs says
-	}
-	defer log.Close()
-	run, err := guest.LastRun(log)
-	if err != nil || run.Err == nil {
-		return "", nil
-	}
-	return hideIn(run.Err.Error(), c.Config.Env), nil
 }
 
 // List returns what has the home's label, in one call. The engine says less

@@ -40,19 +40,6 @@ func (b *Backend) Logs(ctx context.Context, ref backends.Ref, o backends.LogOpti
 	return b.streamError(ctx, op, err)
 }
 
-// Session finds no holder: the engine attaches by itself.
-func (b *Backend) Session(ctx context.Context, ref backends.Ref, _ func(io.ReadWriteCloser) error) error {
-	op := "talk to the agent of " + ref.Name
-	c, err := b.exact(ctx, "talk to the agent of", ref)
-	switch {
-	case err != nil:
-		return err
-	case !lives(c):
-		return notRunning(op, nil)
-	}
-	return fmt.Errorf("%s: %w", op, backends.ErrUnsupported)
-}
-
 // since writes a time as the API takes it: seconds and nanoseconds.
 func since(t time.Time) string {
 	if t.IsZero() {

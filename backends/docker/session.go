@@ -20,13 +20,20 @@ const connectPatience = 5 * time.Second
 // session is a connection to the program that holds an agent, through an exec
 // of its client.
 type session struct {
-	io.Reader // what the client prints
-	stream    *conn
-	out       *io.PipeReader
-	said      *complaint
+	stream *conn
+	out    *io.PipeReader // what the client prints
+	said   *complaint
 }
 
 func (s *session) Write(p []byte) (int, error) { return s.stream.Write(p) }
+
+func (s *session) Read(p []byte) (int, error) { return s.out.Read(p) }
+
+// broken says whether an error is one of the connection and not of what was
+// asked for or of the caller's streams.
+func (s *session) broken(err error) bool {
+	return errors.Is(err, guest.ErrLost) || errors.Is(err, guest.ErrChatter)
+}
 
 func (s *session) Close() error {
 	s.out.Close() // so that nothing waits to be read
@@ -45,7 +52,24 @@ func (b *Backend) dial(ctx context.Context, op string, c container.InspectRespon
 		return nil, b.execError(ctx, op, err)
 	}
 	out, said := demux(stream)
-	return &session{Reader: out, stream: stream, out: out, said: said}, nil
+	return &session{stream, out, said}, nil
+}
+
+// Session connects to what holds the agent of a container that runs.
+func (b *Backend) Session(ctx context.Context, ref backends.Ref, use func(io.ReadWriteCloser) error) error {
+	op := "talk to the agent of " + ref.Name
+	c, err := b.exact(ctx, "talk to the agent of", ref)
+	if err != nil {
+		return err
+	}
+	if !lives(c) {
+		return notRunning(op, nil)
+	}
+	if _, ok := heldBy(c); !ok {
+		return fmt.Errorf("%s: nothing of ours holds it: %w", op, backends.ErrUnsupported)
+	}
+	_, err = b.talk(ctx, op, c, connectPatience, use)
+	return err
 }
 
 // attachHeld connects to the agent that a container holds. One that has not
@@ -104,44 +128,47 @@ func (b *Backend) attachHeld(ctx context.Context, op string, c container.Inspect
 // join attaches to an agent that runs. gone says that it does not any more.
 func (b *Backend) join(ctx context.Context, op string, c container.InspectResponse, o backends.AttachOptions, s backends.Streams,
 	replay bool, patience time.Duration, ready func()) (how backends.Detachment, gone bool, err error) {
-	conn, err := b.dial(ctx, op, c, patience)
-	if errors.Is(err, backends.ErrBadRequest) { // so says Podman of what does not run
-		if now, lerr := b.look(ctx, c.ID); lerr == nil && !lives(now) {
-			err = notRunning(op, err)
-		}
-	}
-	if errors.Is(err, backends.ErrNotRunning) {
-		return "", true, err
-	}
 	joined := false
-	if err == nil {
-		defer conn.Close()
+	gone, err = b.talk(ctx, op, c, patience, func(conn io.ReadWriteCloser) (err error) {
 		how, err = guest.Attach(ctx, conn, o, s, replay, func() {
 			joined = true
 			ready()
 		})
+		return err
+	})
+	if joined && gone {
+		return backends.Ended, true, nil
 	}
-	switch {
-	case err == nil:
-		return how, how == backends.Ended, nil
-	case ctx.Err() != nil:
-		return how, false, b.fail(ctx, op, err)
-	case errors.Is(err, backends.ErrNotRunning):
-		return "", true, fmt.Errorf("%s: %w", op, err)
-	case errors.Is(err, backends.ErrBadRequest), errors.Is(err, backends.ErrInUse):
-		return "", false, fmt.Errorf("%s: %w", op, err)
-	case joined && !errors.Is(err, guest.ErrLost):
-		return "", false, b.fail(ctx, op, err) // of the caller's streams
-	case b.ends(ctx, c.ID):
-		if joined {
-			return backends.Ended, true, nil
+	return how, gone, err
+}
+
+// talk gives a connection to what holds the agent of a container to use. gone
+// says that it does not run any more, which use is not told.
+func (b *Backend) talk(ctx context.Context, op string, c container.InspectResponse, patience time.Duration, use func(io.ReadWriteCloser) error) (gone bool, err error) {
+	conn, err := b.dial(ctx, op, c, patience)
+	if errors.Is(err, backends.ErrBadRequest) { // so says Podman of what does not run
+		if now, lerr := b.look(ctx, c.ID); lerr == nil && !lives(now) {
+			return true, notRunning(op, err)
 		}
-		return "", true, notRunning(op, err)
 	}
-	if conn != nil && conn.said.String() != "" {
-		return "", false, fmt.Errorf("%s: %w: %s", op, err, conn.said)
+	if err != nil {
+		return errors.Is(err, backends.ErrNotRunning), err
 	}
-	return "", false, b.fail(ctx, op, err)
+	defer conn.Close()
+	switch err = use(conn); {
+	case err == nil:
+		return false, nil
+	case ctx.Err() != nil:
+		return false, b.fail(ctx, op, err)
+	case errors.Is(err, backends.ErrNotRunning):
+		return true, fmt.Errorf("%s: %w", op, err)
+	case conn.broken(err) && b.ends(ctx, c.ID):
+		return true, notRunning(op, err)
+	}
+	if said := conn.said.String(); said != "" && conn.broken(err) {
+		return false, fmt.Errorf("%s: %w: %s", op, err, said)
+	}
+	return false, fmt.Errorf("%s: %w", op, err)
 }
 
 // ends says whether a container whose connections broke off has ended. The

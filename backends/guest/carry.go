@@ -4,7 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
 )
+
+// ErrChatter says that what came is no word of the guest program: an engine's
+// own, about a program that it could not run, or another version's.
+var ErrChatter = wire.ErrFrame
 
 // Program is the guest program for an architecture, in Go's words, for who
 // carries it into an instance where no folder of this host can be mounted. A

@@ -21,6 +21,8 @@ func ReadRunArgv(words []string) (program string, o RunOptions, argv []string, o
 			o.TTY = true
 		case "--stdin":
 			o.Stdin = true
+		case "--stay":
+			o.Stay = true
 		case "--keep-home":
 			o.KeepHome = true
 		case "--user":
