@@ -33,7 +33,7 @@ func TestDigestIsThePrograms(t *testing.T) {
 }
 
 func TestRunArgvIsReadBack(t *testing.T) {
-	o := guest.RunOptions{TTY: true, Stdin: true, Stay: true, User: "a=b:c", Home: "/h=", KeepHome: true, Workdir: "/w --", Pids: 7}
+	o := guest.RunOptions{TTY: true, Stdin: true, Stay: true, Values: true, User: "a=b:c", Home: "/h=", KeepHome: true, Workdir: "/w --", Pids: 7}
 	argv := []string{"echo", "--", "run", ""}
 	program, read, of, ok := guest.ReadRunArgv(guest.RunArgv("/x/bot-bottle-guest", o, argv))
 	if !ok || program != "/x/bot-bottle-guest" || !reflect.DeepEqual(read, o) || !reflect.DeepEqual(of, argv) {

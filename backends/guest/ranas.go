@@ -23,6 +23,8 @@ func ReadRunArgv(words []string) (program string, o RunOptions, argv []string, o
 			o.Stdin = true
 		case "--stay":
 			o.Stay = true
+		case "--values":
+			o.Values = true
 		case "--keep-home":
 			o.KeepHome = true
 		case "--user":
