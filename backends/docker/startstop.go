@@ -174,6 +174,9 @@ func (b *Backend) Wait(ctx context.Context, ref backends.Ref) (backends.Observat
 // stranger under its name, or with its id, is left alone.
 func (b *Backend) Remove(ctx context.Context, ref backends.Ref) error {
 	c, err := b.exact(ctx, "remove", ref)
+	for end := time.Now().Add(raceTime); b.removes(ctx, err) && time.Now().Before(end) && pause(ctx, 50*time.Millisecond); {
+		c, err = b.exact(ctx, "remove", ref)
+	}
 	switch {
 	case errors.Is(err, backends.ErrNotFound), errors.Is(err, backends.ErrNotOurs):
 		return nil
@@ -185,6 +188,14 @@ func (b *Backend) Remove(ctx context.Context, ref backends.Ref) error {
 	}
 	b.releaseOld(ctx, c)
 	return nil
+}
+
+// removes says whether Podman may be removing a container that was asked for:
+// it then says neither that it is there nor that it is not.
+func (b *Backend) removes(ctx context.Context, err error) bool {
+	var down *backends.Unavailable
+	return err != nil && b.podman.Load() && ctx.Err() == nil &&
+		!errors.Is(err, backends.ErrNotFound) && !errors.Is(err, backends.ErrNotOurs) && !errors.As(err, &down)
 }
 
 func (b *Backend) remove(ctx context.Context, op string, c container.InspectResponse) error {
