@@ -3,6 +3,7 @@ package guest_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -284,5 +285,28 @@ func TestAHolderThatStays(t *testing.T) {
 	in.cmd.Process.Signal(syscall.SIGTERM)
 	if code := in.exit(); code != 3 {
 		t.Errorf("the holder ended with %d", code)
+	}
+}
+
+// TestWhoEndsItHearsThatItArrived: what is sent may be the agent's end.
+func TestWhoEndsItHearsThatItArrived(t *testing.T) {
+	for range 20 {
+		in := terminal(t, `read -r x; exit 3`)
+		in.send("end", guest.SendOptions{Enter: true})
+		if code := in.exit(); code != 3 {
+			t.Fatalf("ended with %d", code)
+		}
+	}
+}
+
+// TestSignalsThatAnImageMayStopWith reach the agent.
+func TestSignalsThatAnImageMayStopWith(t *testing.T) {
+	for _, n := range []int{3, 10, 30, 37, 64} { // QUIT, USR1, PWR, RTMIN+3, RTMAX
+		in := plain(t, fmt.Sprintf(`trap 'exit 9' %d; echo up; while :; do sleep 0.05; done`, n))
+		in.eventually("it is up", func() bool { out, _ := in.logs(backends.LogOptions{Tail: -1}); return out == "up\n" })
+		in.cmd.Process.Signal(syscall.Signal(n))
+		if code := in.exit(); code != 9 {
+			t.Errorf("after signal %d it ended with %d", n, code)
+		}
 	}
 }

@@ -249,7 +249,19 @@ func (h *holder) goodbye() {
 	h.mu.Lock()
 	left := maps.Clone(h.clients)
 	h.mu.Unlock()
-	late := time.After(goodbyeTime)
+	late := make(chan struct{})
+	defer time.AfterFunc(goodbyeTime, func() { close(late) }).Stop()
+	answered := make(chan struct{})
+	go func() {
+		h.answers.Wait()
+		close(answered)
+	}()
+	defer func() {
+		select {
+		case <-answered:
+		case <-late:
+		}
+	}()
 	for c, a := range left {
 		if !c.flush() {
 			continue

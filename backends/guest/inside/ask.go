@@ -3,8 +3,10 @@ package inside
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
@@ -55,7 +57,10 @@ func (h *holder) send(conn *os.File, frames *wire.Reader, ask wire.Request) {
 		return
 	}
 	h.mu.Lock()
-	if h.last != nil {
+	if h.last == nil {
+		h.answers.Add(1) // what is sent may end the agent
+		defer h.answers.Done()
+	} else {
 		h.mu.Unlock()
 		refuse(conn, fmt.Errorf("the agent has ended: %w", backends.ErrNotRunning))
 		return
@@ -90,6 +95,8 @@ func (h *holder) send(conn *os.File, frames *wire.Reader, ask wire.Request) {
 				h.deliver([]byte("\r"))
 			}
 			answer(conn)
+			conn.SetReadDeadline(time.Now().Add(goodbyeTime)) // for it to hang up
+			_, _ = io.Copy(io.Discard, conn)
 			return
 		default:
 			return

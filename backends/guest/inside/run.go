@@ -40,12 +40,25 @@ type holder struct {
 	// A signal must not wait for output that a client is slow to take.
 	life  sync.Mutex
 	alive bool // proc may be signalled
+
+	// answers are the conversations whose last word a client still has to hear.
+	answers sync.WaitGroup
 }
 
 // forwarded are the signals that are the agent's: all that end a program or
 // are free for its own use.
 var forwarded = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
-	syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH}
+	syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH, syscall.SIGPWR}
+
+// The real-time signals, which an image may have for its stop signal (systemd's
+// has); those before them are the C library's (signal(7)).
+const firstRealTime, lastRealTime = 34, 64
+
+func init() {
+	for n := firstRealTime; n <= lastRealTime; n++ {
+		forwarded = append(forwarded, syscall.Signal(n))
+	}
+}
 
 // run holds one agent and returns its exit code.
 func run(o runOptions, argv []string, std Std) int {

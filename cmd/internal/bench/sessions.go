@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +12,10 @@ import (
 	"time"
 
 	"github.com/creack/pty"
-	"github.com/docker/docker/client"
 )
+
+// prompt is the agent's, less the space behind it, which no redraw needs.
+const prompt = "prompt#"
 
 const (
 	// keystrokes is how many are typed on each side: enough for a 99th
@@ -23,31 +24,51 @@ const (
 	// much is how many bytes are printed to measure how fast that goes.
 	much = 100 << 20
 	// seatTime bounds each wait.
-	seatTime = 2 * time.Minute
+	seatTime = 30 * time.Second
 )
 
 // sessionAgent has a prompt, echoes what is typed, and prints a lot when the
 // line says so.
 const sessionAgent = `/busybox yes 'a line of seventy nine columns, of which there are very many in this big file' | /busybox head -c ` +
-	`104857600 >/big; printf 'prompt# '; while read -r x; do case $x in big) /busybox cat /big; printf 'done# ';; *) printf 'prompt# ';; esac; done`
+	`104857600 >/big; printf 'prompt# '; while read -r x; do case $x in big) /busybox cat /big; printf 'done prompt# ';; *) printf 'prompt# ';; esac; done`
 
 // seat is a program on a terminal.
 type seat struct {
-	cmd *exec.Cmd
-	ptm *os.File
-	got []byte // the end of what came, since the last wait
+	cmd  *exec.Cmd
+	ptm  *os.File
+	came chan []byte // what is printed; closed at its end
+	got  []byte      // the end of it, since the last wait
 }
 
 func sit(cmd *exec.Cmd) (*seat, error) {
 	ptm, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 100})
-	return &seat{cmd: cmd, ptm: ptm}, err
+	s := &seat{cmd: cmd, ptm: ptm, came: make(chan []byte, 64)}
+	if err != nil {
+		return s, err
+	}
+	go func() {
+		defer close(s.came)
+		for {
+			buf := make([]byte, 64<<10)
+			n, err := ptm.Read(buf)
+			s.came <- buf[:n]
+			if err != nil { // of a terminal whose program ended
+				return
+			}
+		}
+	}()
+	return s, nil
 }
 
 // leave ends the program however it takes that.
 func (s *seat) leave() {
 	_ = s.cmd.Process.Kill() // it may have ended
 	_ = s.cmd.Wait()
-	_ = s.ptm.Close()
+	go func() {
+		for range s.came { // so that its reader ends
+		}
+		_ = s.ptm.Close()
+	}()
 }
 
 func (s *seat) types(text string) error {
@@ -57,15 +78,16 @@ func (s *seat) types(text string) error {
 
 // sees waits until text was printed.
 func (s *seat) sees(text string) error {
-	buf := make([]byte, 64<<10)
-	if err := s.ptm.SetReadDeadline(time.Now().Add(seatTime)); err != nil {
-		return err
-	}
+	late := time.After(seatTime)
 	for !bytes.Contains(s.got, []byte(text)) {
-		n, err := s.ptm.Read(buf)
-		s.got = append(s.got[max(0, len(s.got)-len(text)):], buf[:n]...)
-		if err != nil && !bytes.Contains(s.got, []byte(text)) {
-			return fmt.Errorf("%s shows no %q: %w", s.cmd.Args[0], text, err)
+		select {
+		case more, open := <-s.came:
+			s.got = append(s.got[max(0, len(s.got)-len(text)):], more...)
+			if !open {
+				return fmt.Errorf("%q ended and showed no %q", s.cmd.Args, text)
+			}
+		case <-late:
+			return fmt.Errorf("%q shows no %q within %s, but at last %q", s.cmd.Args, text, seatTime, s.got)
 		}
 	}
 	s.got = s.got[:0]
@@ -73,16 +95,15 @@ func (s *seat) sees(text string) error {
 }
 
 // quiet waits until nothing more comes.
-func (s *seat) quiet() error {
-	buf := make([]byte, 4096)
+func (s *seat) quiet() {
 	for {
-		if err := s.ptm.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
-			return err
-		}
-		if _, err := s.ptm.Read(buf); errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		} else if err != nil {
-			return err
+		select {
+		case _, open := <-s.came:
+			if !open {
+				return
+			}
+		case <-time.After(200 * time.Millisecond):
+			return
 		}
 	}
 }
@@ -120,10 +141,10 @@ func sessions(p program, rounds int) (rows []row, err error) {
 		})
 	}
 	shell := inside("/busybox", "sh", "-c", sessionAgent[strings.Index(sessionAgent, "printf"):])
-	if _, err := first(attach, "prompt# ")(); err != nil { // the big file is there
+	if _, err := first(attach, prompt)(); err != nil { // the big file is there
 		return nil, err
 	}
-	took, err := interleave(rounds/2, side{"attach", first(attach, "prompt# ")}, side{"exec", first(inside("/busybox", "sh"), "# ")})
+	took, err := interleave(rounds/2, side{"attach", first(attach, prompt)}, side{"exec", first(inside("/busybox", "sh"), "# ")})
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +162,7 @@ func sessions(p program, rounds int) (rows []row, err error) {
 		return nil, err
 	}
 	rows = append(rows, fasterBy("cat of 100 MB", "docker exec -it", took[0], took[1], 0.8))
-	idle, err := idles(name)
+	idle, err := idles()
 	return append(rows, idle...), err
 }
 
@@ -154,9 +175,10 @@ func echoes(a, b func() *exec.Cmd) (ours, theirs []time.Duration, err error) {
 			return nil, nil, err
 		}
 		defer seats[i].leave()
-		if err := errors.Join(seats[i].sees("prompt# "), seats[i].quiet()); err != nil {
+		if err := seats[i].sees(prompt); err != nil {
 			return nil, nil, err
 		}
+		seats[i].quiet()
 	}
 	took := make([][]time.Duration, 2)
 	for n := range keystrokes {
@@ -172,7 +194,7 @@ func echoes(a, b func() *exec.Cmd) (ours, theirs []time.Duration, err error) {
 			}
 			took[i] = append(took[i], time.Since(begin))
 			if n%40 == 39 { // a line has an end
-				if err := errors.Join(s.types("\r"), s.sees("prompt# ")); err != nil {
+				if err := errors.Join(s.types("\r"), s.sees(prompt)); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -194,28 +216,19 @@ func prints(cmd func() *exec.Cmd) func() (time.Duration, error) {
 			return 0, err
 		}
 		defer s.leave()
-		if err := s.sees("# "); err != nil {
+		if err := s.sees(prompt); err != nil {
 			return 0, err
 		}
-		if err := s.quiet(); err != nil {
-			return 0, err
-		}
+		s.quiet()
 		begin := time.Now()
-		err = errors.Join(s.types("big\r"), s.sees("done# "))
+		err = errors.Join(s.types("big\r"), s.sees("done prompt#"))
 		return time.Since(begin), err
 	}
 }
 
 // idles is what a holder with nothing to do takes.
-func idles(name string) (rows []row, err error) {
-	pid := 0
-	err = bare(func(ctx context.Context, c *client.Client) error {
-		i, err := c.ContainerInspect(ctx, name)
-		if err == nil {
-			pid = i.State.Pid
-		}
-		return err
-	})()
+func idles() (rows []row, err error) {
+	pid, err := holder()
 	if err != nil {
 		return nil, err
 	}
@@ -245,6 +258,22 @@ func idles(name string) (rows []row, err error) {
 		}
 	}
 	return rows, nil
+}
+
+// holder finds the process that holds the agent, whatever number its engine has
+// for it.
+func holder() (pid int, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		words, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if err == nil && bytes.Contains(words, []byte("bot-bottle-guest\x00run\x00")) && bytes.Contains(words, []byte(sessionAgent)) {
+			return strconv.Atoi(e.Name())
+		}
+	}
+	return 0, errors.New("the holder is not seen: the engine is on another machine")
 }
 
 // ticks is the CPU time of a process in hundredths of a second (proc(5)).
