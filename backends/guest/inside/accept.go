@@ -20,6 +20,8 @@ const (
 	// maxConnections is how many may be connected: what is only asked is
 	// answered while all places are taken, too.
 	maxConnections = 2 * maxClients
+	// maxTurned is how many are told at once that they are too many.
+	maxTurned = 16
 	// requestTime is how long one may take to say what it wants.
 	requestTime = 10 * time.Second
 	// maxNote is how many bytes of a notification are kept.
@@ -37,25 +39,60 @@ type attachment struct {
 	gone      chan struct{} // closed when it hung up
 }
 
-// accept serves whoever connects, until the listener is closed.
-func (h *holder) accept(listener *os.File) {
-	places := make(chan struct{}, maxConnections)
+// doors are where a holder is reached.
+type doors struct{ front, side *os.File }
+
+func (d doors) Close() {
+	d.front.Close()
+	d.side.Close()
+}
+
+func (h *holder) open() (d doors, err error) {
+	if d.front, err = listen(front); err == nil {
+		if d.side, err = listen(side); err != nil {
+			d.front.Close()
+		}
+	}
+	return d, err
+}
+
+// itself is how a conversation is had on a socket itself.
+func itself(sock *os.File) (*link, error) { return &link{in: sock, out: sock}, nil }
+
+// accept serves whoever connects, until the listener is closed. talk makes a
+// conversation of a connection, which may take a while.
+func (h *holder) accept(listener *os.File, talk func(*os.File) (*link, error)) {
 	for {
-		conn, err := accept(listener, h.mayTalk)
+		sock, err := accept(listener, h.mayTalk)
 		if err != nil {
 			return
 		}
 		select {
-		case places <- struct{}{}:
+		case h.places <- struct{}{}:
 			go func() {
-				defer func() { <-places }()
-				h.serve(conn)
+				defer func() { <-h.places }()
+				defer sock.Close()
+				if conn, err := talk(sock); err == nil {
+					h.serve(conn)
+				}
 			}()
 		default:
-			// Small enough for the socket's own room: this cannot block.
-			conn.Write(refusal(errFull))
-			conn.Close()
+			h.turned <- struct{}{}
+			go func() {
+				defer func() { <-h.turned }()
+				turnAway(sock, talk)
+			}()
 		}
+	}
+}
+
+// turnAway tells one client too many that it is.
+func turnAway(sock *os.File, talk func(*os.File) (*link, error)) {
+	defer sock.Close()
+	if conn, err := talk(sock); err == nil {
+		conn.SetDeadline(time.Now().Add(goodbyeTime))
+		conn.Write(refusal(errFull))
+		conn.Close()
 	}
 }
 
@@ -77,7 +114,7 @@ func frame(kind byte, v any) []byte {
 }
 
 // serve does what one client wants.
-func (h *holder) serve(conn *os.File) {
+func (h *holder) serve(conn *link) {
 	defer conn.Close()
 	frames := wire.NewReader(conn)
 	conn.SetDeadline(time.Now().Add(requestTime))
@@ -124,7 +161,7 @@ func (h *holder) serve(conn *os.File) {
 }
 
 // attach joins the streams, and takes what the client types until it leaves.
-func (h *holder) attach(conn *os.File, frames *wire.Reader, ask wire.Request) {
+func (h *holder) attach(conn *link, frames *wire.Reader, ask wire.Request) {
 	a := &attachment{streams: ask.Op == wire.OpAttach, readOnly: ask.ReadOnly || ask.Op == wire.OpWait,
 		attention: ask.Attention, size: ask.Size, gone: make(chan struct{})}
 	var refresh func(*client)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -13,19 +12,19 @@ import (
 )
 
 // answer says the last word to a client that only asked.
-func answer(conn *os.File, said ...[]byte) {
+func answer(conn *link, said ...[]byte) {
 	all := append(said, frame(wire.KindExit, wire.Exit{}))
 	conn.Write(bytes.Join(all, nil)) // it may have left
 }
 
-func refuse(conn *os.File, err error) { conn.Write(frame(wire.KindFailure, wire.Failed(err))) }
+func refuse(conn *link, err error) { conn.Write(frame(wire.KindFailure, wire.Failed(err))) }
 
 func (h *holder) welcome() []byte {
 	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin})
 }
 
 // look answers what the agent does and what its terminal shows.
-func (h *holder) look(conn *os.File, ask wire.Request) {
+func (h *holder) look(conn *link, ask wire.Request) {
 	said := [][]byte{h.welcome()}
 	h.mu.Lock()
 	said = append(said, frame(wire.KindStatus, h.status()))
@@ -51,7 +50,7 @@ const pasteMode, pasteBegin, pasteEnd = 2004, "\x1b[200~", "\x1b[201~"
 
 // send types what a client has, and says so when all of it has gone to the
 // agent's terminal.
-func (h *holder) send(conn *os.File, frames *wire.Reader, ask wire.Request) {
+func (h *holder) send(conn *link, frames *wire.Reader, ask wire.Request) {
 	if !h.o.tty && !h.o.stdin {
 		refuse(conn, fmt.Errorf("the agent reads nothing: it has neither a terminal nor an open stdin: %w", backends.ErrBadRequest))
 		return

@@ -1,7 +1,6 @@
 package inside
 
 import (
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ const (
 // neither the others nor, for long, the agent: a terminal that cannot keep up
 // misses output and gets a redraw.
 type client struct {
-	conn    *os.File
+	conn    *link
 	refresh func(*client) // gives it a redraw; nil: it is no terminal
 
 	mu      sync.Mutex
@@ -44,7 +43,7 @@ type client struct {
 	flushed chan struct{} // closed when all was written, or cannot be
 }
 
-func newClient(conn *os.File, refresh func(*client)) *client {
+func newClient(conn *link, refresh func(*client)) *client {
 	c := &client{conn: conn, refresh: refresh, more: make(chan struct{}, 1), room: make(chan struct{}, 1), flushed: make(chan struct{})}
 	go c.deliver()
 	return c
@@ -196,7 +195,7 @@ func (c *client) deliver() {
 			switch {
 			case len(queue) > 0:
 			case end:
-				shutWrite(c.conn)
+				c.conn.shutWrite()
 				return
 			case stale:
 				c.refresh(c)

@@ -10,10 +10,14 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
 
-// connect carries stdin and stdout to the holder and back. It understands
-// nothing of it.
+// connect lends stdin and stdout to the holder, or carries them there and back
+// where they cannot be lent. It understands nothing of it.
 func connect(std Std, patience time.Duration) int {
-	conn, err := reach(patience)
+	door := front
+	if lendable(std.In) && lendable(std.Out) {
+		door = side
+	}
+	conn, err := reach(door, patience)
 	if err != nil {
 		if errors.Is(err, errNoHolder) {
 			err = fmt.Errorf("the instance's main process is not there: %w", backends.ErrNotRunning)
@@ -21,6 +25,13 @@ func connect(std Std, patience time.Duration) int {
 		if _, err := std.Out.Write(refusal(err)); err != nil {
 			return 1
 		}
+		return 0
+	}
+	if door == side {
+		if err := lend(conn, std); err != nil {
+			return 1 // the holder does not talk to us
+		}
+		_, _ = io.Copy(io.Discard, conn) // until the holder is done
 		return 0
 	}
 	go func() {
@@ -37,9 +48,9 @@ func connect(std Std, patience time.Duration) int {
 }
 
 // reach connects to the holder, once or as long as patience says.
-func reach(patience time.Duration) (*os.File, error) {
+func reach(door string, patience time.Duration) (*os.File, error) {
 	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := dial()
+		conn, err := dial(door)
 		if !errors.Is(err, errNoHolder) || time.Since(begin) >= patience {
 			return conn, err
 		}

@@ -95,7 +95,7 @@ func (s *served) ofTheRun(ask wire.Request) (command, error) {
 // holderSays asks what the main process runs with. Where there is none there
 // is no Run either.
 func holderSays() (w wire.Welcome, err error) {
-	conn, err := dial()
+	conn, err := dial(front)
 	if errors.Is(err, errNoHolder) {
 		return w, nil
 	}

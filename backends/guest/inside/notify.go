@@ -10,7 +10,7 @@ import (
 
 // notify tells the holder that the agent wants attention.
 func notify(std Std, text string) int {
-	conn, err := dial()
+	conn, err := dial(front)
 	if err == nil {
 		defer conn.Close()
 		err = tell(conn, text)

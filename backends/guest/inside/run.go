@@ -43,6 +43,8 @@ type holder struct {
 
 	// answers are the conversations whose last word a client still has to hear.
 	answers sync.WaitGroup
+
+	places, turned chan struct{} // one for each conversation, and for each that cannot be
 }
 
 // forwarded are the signals that are the agent's: all that end a program or
@@ -68,13 +70,13 @@ func run(o runOptions, argv []string, std Std) int {
 	signal.Notify(ends, syscall.SIGCHLD)
 	var id [8]byte
 	rand.Read(id[:])
-	h := &holder{o: o, id: hex.EncodeToString(id[:]), log: std.Out, ready: make(chan struct{}), clients: map[*client]*attachment{}}
+	h := &holder{o: o, id: hex.EncodeToString(id[:]), log: std.Out, ready: make(chan struct{}), clients: map[*client]*attachment{}, places: make(chan struct{}, maxConnections), turned: make(chan struct{}, maxTurned)}
 	h.agent.Store(-1)
-	listener, err := listen()
+	doors, err := h.open()
 	if err != nil {
 		return h.failed(err)
 	}
-	defer listener.Close()
+	defer doors.Close()
 	h.watch()
 	began := wire.Began{TTY: o.tty}
 	if o.pids > 0 {
@@ -84,10 +86,11 @@ func run(o runOptions, argv []string, std Std) int {
 	}
 	defer h.grp.remove()
 	h.record(&wire.Record{Began: &began})
-	go h.accept(listener)
+	go h.accept(doors.front, itself)
+	go h.accept(doors.side, borrow)
 	if err := h.begin(argv, std.In, signals); err != nil {
 		code := h.failed(err)
-		listener.Close()
+		doors.Close()
 		h.goodbye()
 		return code
 	}
@@ -97,12 +100,12 @@ func run(o runOptions, argv []string, std Std) int {
 	pump.finish()
 	h.proc.close()
 	if !o.stay {
-		listener.Close() // before the end is told: who comes now comes too late
+		doors.Close() // before the end is told: who comes now comes too late
 	}
 	h.end(&wire.Record{Exit: &exit}, wire.KindExit, exit)
 	if o.stay {
 		rest(signals, ends)
-		listener.Close()
+		doors.Close()
 	}
 	h.goodbye()
 	return exit.Code

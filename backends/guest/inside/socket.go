@@ -9,26 +9,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The holder has two doors: one to talk through, and one where a program lends
+// it the streams to talk on.
+const front, side = "", "/lend"
+
 // address is the holder's socket: in the abstract namespace, so that it needs
 // no file system, and gone with the holder.
-func address() *unix.SockaddrUnix {
+func address(door string) *unix.SockaddrUnix {
 	name := os.Getenv(nameVar)
 	if name == "" {
 		name = "holder"
 	}
-	return &unix.SockaddrUnix{Name: "@bot-bottle/" + name}
+	return &unix.SockaddrUnix{Name: "@bot-bottle/" + name + door}
 }
 
 // listen opens the holder's socket. It is a file, not a net.Listener: package
 // net would be half of the program.
-func listen() (*os.File, error) {
+func listen(door string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
 	// What has the name is a holder that is just ending, or a stranger.
 	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		err = unix.Bind(fd, address())
+		err = unix.Bind(fd, address(door))
 		if !errors.Is(err, unix.EADDRINUSE) || time.Since(begin) > bindTime {
 			break
 		}
@@ -38,7 +42,7 @@ func listen() (*os.File, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("open the holder's socket %s: %w", address().Name, err)
+		return nil, fmt.Errorf("open the holder's socket %s: %w", address(door).Name, err)
 	}
 	return os.NewFile(uintptr(fd), "listener"), nil
 }
@@ -108,7 +112,7 @@ func holds(fd int) bool {
 var errNoHolder = errors.New("there is no holder")
 
 // dial connects to the holder, if it is one that may be trusted.
-func dial() (*os.File, error) {
+func dial(door string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
@@ -120,13 +124,13 @@ func dial() (*os.File, error) {
 		return nil, fmt.Errorf("set up a socket: %w", err)
 	}
 	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-		err = unix.Connect(fd, address())
+		err = unix.Connect(fd, address(door))
 	}
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED):
 		err = errNoHolder
 	case err == nil && !holds(fd):
-		err = fmt.Errorf("the socket %s is a stranger's", address().Name)
+		err = fmt.Errorf("the socket %s is a stranger's", address(door).Name)
 	case err == nil:
 		err = unix.SetNonblock(fd, true)
 	}
