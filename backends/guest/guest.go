@@ -5,7 +5,7 @@
 //
 //	bot-bottle-guest run [OPTION...] -- ARGV   holds the agent: its terminal
 //	        or pipes, its log, its end; serves any number of attachments
-//	bot-bottle-guest connect [SECONDS]         carries its own stdin and stdout
+//	bot-bottle-guest connect [SECONDS]         lends its own stdin and stdout
 //	        to the holder
 //	bot-bottle-guest serve                     serves one request on its own
 //	        stdin and stdout: one more command, a copy, a look at a path
