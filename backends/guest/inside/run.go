@@ -205,11 +205,19 @@ func (h *holder) signal(sig syscall.Signal) error {
 	return syscall.Kill(h.proc.pid, sig)
 }
 
-// output is what the agent printed: for the log, for who comes later and for
-// every client.
+// output is what the agent printed: for every client, who waits for it, then for
+// the screen, for who comes later and for the log.
 func (h *holder) output(kind byte, b []byte) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	frame := wire.Append(make([]byte, 0, len(b)+5), kind, b)
+	for c, a := range h.clients {
+		if a.streams && !c.offer(frame) {
+			delete(h.clients, c)
+		}
+	}
+	h.shown(b, time.Now())
+	h.kept.add(kind, b)
 	for rest := b; len(rest) > 0; {
 		part := rest[:min(len(rest), wire.RecordBytes)]
 		rest = rest[len(part):]
@@ -218,14 +226,6 @@ func (h *holder) output(kind byte, b []byte) error {
 			r = &wire.Record{Err: part}
 		}
 		h.recordLocked(r)
-	}
-	h.kept.add(kind, b)
-	h.shown(b, time.Now())
-	frame := wire.Append(make([]byte, 0, len(b)+5), kind, b)
-	for c, a := range h.clients {
-		if a.streams && !c.offer(frame) {
-			delete(h.clients, c)
-		}
 	}
 	return nil
 }
