@@ -6,7 +6,7 @@
 #
 # In the packages named, or else in all, these are the tests called TestBoot...
 # and, after them, TestPowerCut..., one program for each package; --run picks
-# some of them, and --time gives them other than 900 seconds. They find in their
+# some of them, and --time gives them other than 720 seconds. They find in their
 # environment what they find elsewhere:
 #
 #   BOT_BOTTLE_TEST_SMOLVM   the program
@@ -33,7 +33,7 @@ cd "$(dirname "$0")/../.."
 say() { echo "lab: $*" >&2; }
 export GOFLAGS="${GOFLAGS-} -buildvcs=false"
 
-pick=. limit=900
+pick=. limit=720
 while :; do
   case ${1-} in
   --run) pick=$2 ;;

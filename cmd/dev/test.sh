@@ -7,7 +7,7 @@
 #
 # The tests that boot micro-VMs run among the others where such boot. Elsewhere
 # a run of all tests ends with them, in an emulated machine (see labtest.sh):
-# some six minutes more, fifteen at most, which BOT_BOTTLE_LAB=0 leaves out.
+# some six minutes more, twelve at most, which BOT_BOTTLE_LAB=0 leaves out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . cmd/dev/bring.sh
