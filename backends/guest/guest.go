@@ -24,6 +24,7 @@ package guest
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends/guest/inside"
@@ -42,58 +43,34 @@ const ProgramName = inside.Name
 var ErrLost = errors.New("the connection to the guest program was lost")
 
 // RunOptions say how the main process runs.
-type RunOptions struct {
-	TTY   bool
-	Stdin bool // keep its stdin open for attach; it is empty otherwise
-	// User is uid[:gid] or name[:group], looked up inside the instance; "" is
-	// the user that the engine starts the program as.
-	User string
-	// Home is HOME for a user without an entry in /etc/passwd; "": /.
-	Home string
-	// KeepHome says that HOME is one of the instance's own variables, so it
-	// stays as it is. Otherwise it is the user's, whatever the engine set.
-	KeepHome bool
-	Workdir  string // "": /
-	// Values says that the values of the agent's variables come on stdin at each
-	// start: see [SendValues].
-	Values bool
-	// Stay says that the program goes on when the agent has ended, until it is
-	// told to end, and ends with the agent's code then. Its end is recorded and
-	// told as ever, and who attaches sees the last screen.
-	Stay bool
-	// Pids is how many processes and threads the agent and all later commands
-	// have together; 0: no limit. Where the kernel inside cannot hold it the
-	// run goes on without and says so, see [Run]. Root inside can lift it.
-	Pids int64
-}
+type RunOptions = wire.RunOptions
+
+// runMode is the program's word for holding an agent.
+const runMode = "run"
 
 // RunArgv is the main process of an instance: the program at the path, which
 // holds argv. The variables are those that the engine starts it with.
 func RunArgv(program string, o RunOptions, argv []string) []string {
-	run := []string{program, "run"}
-	for _, f := range []struct {
-		name string
-		on   bool
-	}{{"--tty", o.TTY}, {"--stdin", o.Stdin}, {"--keep-home", o.KeepHome}, {"--stay", o.Stay}, {"--values", o.Values}} {
-		if f.on {
-			run = append(run, f.name)
-		}
+	return append([]string{program, runMode}, o.Words(argv)...)
+}
+
+// ReadRunArgv reads back what [RunArgv] wrote: the program's path, its options
+// and the agent's argv. Options of a newer program are passed over. ok is
+// false for words that are another program's.
+func ReadRunArgv(words []string) (program string, o RunOptions, argv []string, ok bool) {
+	if len(words) < 2 || words[1] != runMode || !strings.HasSuffix(words[0], "/"+ProgramName) {
+		return "", RunOptions{}, nil, false
 	}
-	for _, f := range []struct{ name, value string }{{"--user", o.User}, {"--home", o.Home}, {"--workdir", o.Workdir}} {
-		if f.value != "" {
-			run = append(run, f.name+"="+f.value)
-		}
+	o, argv, err := wire.ReadRun(words[2:], func(error) error { return nil })
+	if err != nil {
+		return "", RunOptions{}, nil, false
 	}
-	if o.Pids > 0 {
-		run = append(run, "--pids="+strconv.FormatInt(o.Pids, 10))
-	}
-	return append(append(run, "--"), argv...)
+	return words[0], o, argv, true
 }
 
 // ConnectArgv is the client for [Attach], [Wait], [Look], [Screen], [Send] and
-// [WaitAttention]. While there is no holder
-// yet it looks again for as long as patience says; then the answer is
-// backends.ErrNotRunning.
+// [WaitAttention]. While there is no holder yet it looks again for as long as
+// patience says; then the answer is backends.ErrNotRunning.
 func ConnectArgv(program string, patience time.Duration) []string {
 	return []string{program, "connect", strconv.FormatFloat(patience.Seconds(), 'f', 3, 64)}
 }

@@ -141,7 +141,7 @@ func (h *holder) serve(conn *link) {
 		h.mu.Unlock()
 		answer(conn, h.welcome())
 	case wire.OpEnv:
-		w := wire.Welcome{Run: h.id, Env: wire.Bytes(h.env), User: h.o.user, Home: h.o.home, KeepHome: h.o.keepHome, Workdir: []byte(h.o.workdir), Bounded: h.grp != nil}
+		w := wire.Welcome{Run: h.id, Env: wire.Bytes(h.env), User: h.o.User, Home: h.o.Home, KeepHome: h.o.KeepHome, Workdir: []byte(h.o.Workdir), Bounded: h.grp != nil}
 		answer(conn, frame(wire.KindWelcome, w))
 	default:
 		refuse(conn, fmt.Errorf("the holder does not serve %q: %w", ask.Op, backends.ErrBadRequest))

@@ -20,7 +20,7 @@ func answer(conn *link, said ...[]byte) {
 func refuse(conn *link, err error) { conn.Write(frame(wire.KindFailure, wire.Failed(err))) }
 
 func (h *holder) welcome() []byte {
-	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin})
+	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.TTY, Stdin: h.o.Stdin})
 }
 
 // look answers what the agent does and what its terminal shows.
@@ -51,7 +51,7 @@ const pasteMode, pasteBegin, pasteEnd = 2004, "\x1b[200~", "\x1b[201~"
 // send types what a client has, and says so when all of it has gone to the
 // agent's terminal.
 func (h *holder) send(conn *link, frames *wire.Reader, ask wire.Request) {
-	if !h.o.tty && !h.o.stdin {
+	if !h.o.TTY && !h.o.Stdin {
 		refuse(conn, fmt.Errorf("the agent reads nothing: it has neither a terminal nor an open stdin: %w", backends.ErrBadRequest))
 		return
 	}

@@ -24,7 +24,7 @@ func (h *holder) attach(conn *link, frames *wire.Reader, ask wire.Request) {
 	a := &attachment{streams: ask.Op == wire.OpAttach, readOnly: ask.ReadOnly || ask.Op == wire.OpWait,
 		attention: ask.Attention, size: ask.Size, gone: make(chan struct{})}
 	var refresh func(*client)
-	if a.streams && h.o.tty {
+	if a.streams && h.o.TTY {
 		refresh = h.refresh
 	}
 	c := newClient(conn, refresh)
@@ -54,7 +54,7 @@ func (h *holder) attach(conn *link, frames *wire.Reader, ask wire.Request) {
 			}
 			h.typed(i)
 		case wire.KindInEnd:
-			if !a.readOnly && !h.o.tty { // a terminal has no end
+			if !a.readOnly && !h.o.TTY { // a terminal has no end
 				h.typed(input{end: true})
 			}
 		case wire.KindSize:
@@ -93,7 +93,7 @@ func (h *holder) join(c *client, a *attachment, ask wire.Request) bool {
 			h.fit(c, a.size)
 		}
 	}
-	w := wire.Welcome{Run: h.id, TTY: h.o.tty, Stdin: h.o.stdin}
+	w := wire.Welcome{Run: h.id, TTY: h.o.TTY, Stdin: h.o.Stdin}
 	var first [][]byte
 	switch {
 	case !a.streams:

@@ -32,7 +32,7 @@ type display struct {
 // holder's mu is held.
 func (h *holder) watch() {
 	h.kept.most = maxKept
-	if h.o.tty {
+	if h.o.TTY {
 		h.kept.most = maxKeptShown
 		h.show.screen = screen.New(firstRows, firstCols, screen.Options{ScrollbackBytes: scrollback,
 			Reply: h.reply, Bell: h.rang, Notify: h.notified})

@@ -18,7 +18,7 @@ import (
 
 // holder is the main process of an instance. It holds the agent.
 type holder struct {
-	o     runOptions
+	o     wire.RunOptions
 	id    string      // of this run
 	env   environment // what the agent has
 	log   *os.File
@@ -63,7 +63,7 @@ func init() {
 }
 
 // run holds one agent and returns its exit code.
-func run(o runOptions, argv []string, std Std) int {
+func run(o wire.RunOptions, argv []string, std Std) int {
 	signals := make(chan os.Signal, 64) // caught from now on: the agent gets them once it is there
 	signal.Notify(signals, forwarded...)
 	ends := make(chan os.Signal, 1) // on its own: however many end, no signal for the agent is lost
@@ -78,9 +78,9 @@ func run(o runOptions, argv []string, std Std) int {
 	}
 	defer doors.Close()
 	h.watch()
-	began := wire.Began{TTY: o.tty}
-	if o.pids > 0 {
-		if h.grp, err = bound(o.pids); err != nil {
+	began := wire.Began{TTY: o.TTY}
+	if o.Pids > 0 {
+		if h.grp, err = bound(o.Pids); err != nil {
 			began.Unbounded = err.Error() // the agent is worth more than the limit
 		}
 	}
@@ -99,11 +99,11 @@ func run(o runOptions, argv []string, std Std) int {
 	endLeftovers()
 	pump.finish()
 	h.proc.close()
-	if !o.stay {
+	if !o.Stay {
 		doors.Close() // before the end is told: who comes now comes too late
 	}
 	h.end(&wire.Record{Exit: &exit}, wire.KindExit, exit)
-	if o.stay {
+	if o.Stay {
 		rest(signals, ends)
 		doors.Close()
 	}
@@ -114,7 +114,7 @@ func run(o runOptions, argv []string, std Std) int {
 // begin makes the agent run, once the values of its variables are there.
 func (h *holder) begin(argv []string, stdin io.Reader, signals <-chan os.Signal) error {
 	variables := os.Environ()
-	if h.o.values {
+	if h.o.Values {
 		values, err := awaitValues(stdin, signals)
 		if err != nil {
 			return err
@@ -145,26 +145,26 @@ func (h *holder) start(argv, variables []string) error {
 	if err := adopt(); err != nil {
 		return fmt.Errorf("adopt orphans: %w", err)
 	}
-	user, err := readAccounts().find(h.o.user)
+	user, err := readAccounts().find(h.o.User)
 	if err != nil {
 		return err
 	}
 	h.agent.Store(int64(user.uid))
-	dir := h.o.workdir
+	dir := h.o.Workdir
 	if dir == "" {
 		dir = "/"
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("working folder %q: %w: %w", dir, backends.ErrBadRequest, err)
 	}
-	h.env = newEnvironment(variables).forUser(user, h.o.home, h.o.keepHome, h.o.tty)
-	p, err := start(command{argv: argv, env: h.env, user: user, workdir: dir, tty: h.o.tty, stdin: h.o.stdin, group: h.grp})
+	h.env = newEnvironment(variables).forUser(user, h.o.Home, h.o.KeepHome, h.o.TTY)
+	p, err := start(command{argv: argv, env: h.env, user: user, workdir: dir, tty: h.o.TTY, stdin: h.o.Stdin, group: h.grp})
 	if err != nil {
 		return err
 	}
 	h.proc = p
 	stdin := p.in
-	if !h.o.stdin {
+	if !h.o.Stdin {
 		stdin = nil // of a terminal, where what is typed is dropped
 	}
 	h.in = newTyped(stdin)
