@@ -106,24 +106,21 @@ func WaitAttention(ctx context.Context, conn io.ReadWriteCloser) (s Status, over
 		return s, false, err
 	}
 	defer c.close()
-	for {
-		f, err := c.next()
-		if err != nil {
-			return s, false, err
-		}
-		switch f.Kind {
-		case wire.KindStatus:
-			var w wire.Status
-			err := f.Decode(&w)
-			return statusOf(w), false, err
-		case wire.KindExit:
-			return s, true, nil
-		case wire.KindFailure:
-			return s, false, failure(f)
-		default:
-			return s, false, unexpected(f)
-		}
+	f, err := c.next()
+	if err != nil {
+		return s, false, err
 	}
+	switch f.Kind {
+	case wire.KindStatus:
+		var w wire.Status
+		err := f.Decode(&w)
+		return statusOf(w), false, err
+	case wire.KindExit:
+		return s, true, nil
+	case wire.KindFailure:
+		return s, false, failure(f)
+	}
+	return s, false, unexpected(f)
 }
 
 // SendOptions say how a text is typed.

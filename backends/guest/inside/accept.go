@@ -130,7 +130,7 @@ func (h *holder) serve(conn *link) {
 			refuse(conn, fmt.Errorf("signal %d: %w", ask.Signal, err))
 			return
 		}
-		answer(conn, h.welcome())
+		answer(conn, h.welcome(0))
 	case wire.OpStatus, wire.OpScreen:
 		h.look(conn, ask)
 	case wire.OpSend:
@@ -139,7 +139,7 @@ func (h *holder) serve(conn *link) {
 		h.mu.Lock()
 		h.notified(ask.Text[:min(len(ask.Text), maxNote)])
 		h.mu.Unlock()
-		answer(conn, h.welcome())
+		answer(conn, h.welcome(0))
 	case wire.OpEnv:
 		w := wire.Welcome{Run: h.id, Env: wire.Bytes(h.env), User: h.o.User, Home: h.o.Home, KeepHome: h.o.KeepHome, Workdir: []byte(h.o.Workdir), Bounded: h.grp != nil}
 		answer(conn, frame(wire.KindWelcome, w))

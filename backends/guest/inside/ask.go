@@ -3,9 +3,7 @@ package inside
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/guest/wire"
@@ -19,13 +17,14 @@ func answer(conn *link, said ...[]byte) {
 
 func refuse(conn *link, err error) { conn.Write(frame(wire.KindFailure, wire.Failed(err))) }
 
-func (h *holder) welcome() []byte {
-	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.TTY, Stdin: h.o.Stdin})
+// welcome begins a conversation; missed is what a replay lacks.
+func (h *holder) welcome(missed int64) []byte {
+	return frame(wire.KindWelcome, wire.Welcome{Run: h.id, TTY: h.o.TTY, Stdin: h.o.Stdin, Missed: missed})
 }
 
 // look answers what the agent does and what its terminal shows.
 func (h *holder) look(conn *link, ask wire.Request) {
-	said := [][]byte{h.welcome()}
+	said := [][]byte{h.welcome(0)}
 	h.mu.Lock()
 	said = append(said, frame(wire.KindStatus, h.status()))
 	scr := h.show.screen
@@ -56,18 +55,19 @@ func (h *holder) send(conn *link, frames *wire.Reader, ask wire.Request) {
 		return
 	}
 	h.mu.Lock()
-	if h.last == nil {
+	over := h.last != nil
+	if !over {
 		h.answers.Add(1) // what is sent may end the agent
-		defer h.answers.Done()
-	} else {
-		h.mu.Unlock()
+		h.attended()
+	}
+	paste := ask.Paste && h.show.screen != nil && h.show.screen.Mode(pasteMode)
+	h.mu.Unlock()
+	if over {
 		refuse(conn, fmt.Errorf("the agent has ended: %w", backends.ErrNotRunning))
 		return
 	}
-	h.attended()
-	paste := ask.Paste && h.show.screen != nil && h.show.screen.Mode(pasteMode)
-	h.mu.Unlock()
-	if _, err := conn.Write(h.welcome()); err != nil {
+	defer h.answers.Done()
+	if _, err := conn.Write(h.welcome(0)); err != nil {
 		return
 	}
 	if paste {
@@ -94,8 +94,7 @@ func (h *holder) send(conn *link, frames *wire.Reader, ask wire.Request) {
 				h.deliver([]byte("\r"))
 			}
 			answer(conn)
-			conn.SetReadDeadline(time.Now().Add(goodbyeTime)) // for it to hang up
-			_, _ = io.Copy(io.Discard, conn)
+			conn.hangUp()
 			return
 		default:
 			return

@@ -1,7 +1,6 @@
 package inside
 
 import (
-	"io"
 	"maps"
 	"time"
 
@@ -32,8 +31,7 @@ func (h *holder) attach(conn *link, frames *wire.Reader, ask wire.Request) {
 	defer h.leave(c)
 	if !h.join(c, a, ask) {
 		c.finish(frame(wire.KindFailure, wire.Failed(errFull)))
-		conn.SetReadDeadline(time.Now().Add(goodbyeTime)) // for it to hang up
-		_, _ = io.Copy(io.Discard, conn)
+		conn.hangUp()
 		return
 	}
 	for {
@@ -93,17 +91,17 @@ func (h *holder) join(c *client, a *attachment, ask wire.Request) bool {
 			h.fit(c, a.size)
 		}
 	}
-	w := wire.Welcome{Run: h.id, TTY: h.o.TTY, Stdin: h.o.Stdin}
+	var missed int64
 	var first [][]byte
 	switch {
 	case !a.streams:
 	case h.show.screen != nil && (ask.Redraw || ask.Replay && h.kept.missed > 0):
 		first = h.redraw(screen.Append)
 	case ask.Replay:
-		w.Missed = h.kept.missed
+		missed = h.kept.missed
 		first = h.kept.frames()
 	}
-	c.put(frame(wire.KindWelcome, w))
+	c.put(h.welcome(missed))
 	c.put(first...)
 	switch {
 	case h.last != nil:
@@ -152,20 +150,20 @@ func (h *holder) goodbye() {
 		h.answers.Wait()
 		close(answered)
 	}()
-	defer func() {
-		select {
-		case <-answered:
-		case <-late:
-		}
-	}()
 	for c, a := range left {
-		if !c.flush() {
-			continue
-		}
-		select {
-		case <-a.gone:
-		case <-late:
+		if c.flush() && !before(a.gone, late) {
 			return
 		}
+	}
+	before(answered, late)
+}
+
+// before waits for the first of two, and says whether it was the one.
+func before(one, other <-chan struct{}) bool {
+	select {
+	case <-one:
+		return true
+	case <-other:
+		return false
 	}
 }

@@ -3,6 +3,7 @@ package inside
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -41,6 +42,12 @@ func (l *link) shutWrite() {
 		return
 	}
 	shutWrite(l.out)
+}
+
+// hangUp waits until the other end, which has heard all, has left.
+func (l *link) hangUp() {
+	l.SetReadDeadline(time.Now().Add(goodbyeTime))
+	_, _ = io.Copy(io.Discard, l)
 }
 
 // lendable says whether a stream can be waited for with a deadline.
