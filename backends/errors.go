@@ -19,6 +19,19 @@ var (
 	ErrBadRequest      = errors.New("the engine refuses the request")   // spec it cannot make: a bad mount, a taken port
 )
 
+// FailureCode is the exit code of a main process that could not be started: as
+// shells have it (127 not found, 126 not executable), and 125 for any other
+// reason, as container engines have it for failures of their own.
+func FailureCode(err error) int {
+	switch {
+	case errors.Is(err, ErrCommandNotFound):
+		return 127
+	case errors.Is(err, ErrNotExecutable):
+		return 126
+	}
+	return 125
+}
+
 // Unavailable says that an engine did not answer, or that what answered is
 // not the engine that was recorded. It is never an answer about an instance.
 type Unavailable struct {

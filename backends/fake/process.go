@@ -217,14 +217,3 @@ func (p *process) resize(s backends.Size) error {
 	}
 	return pty.Setsize(p.tty, &pty.Winsize{Rows: s.Rows, Cols: s.Cols})
 }
-
-// failureCode is the exit code of a main process that never was.
-func failureCode(err error) int {
-	switch {
-	case errors.Is(err, backends.ErrCommandNotFound):
-		return 127
-	case errors.Is(err, backends.ErrNotExecutable):
-		return 126
-	}
-	return 125
-}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends"
 )
 
 // supervisor is the first process of an instance.
@@ -37,7 +39,7 @@ func supervise(dir string) error {
 	err := s.begin()
 	answer := newConn(fileConn{ready})
 	if err != nil {
-		err = errors.Join(err, s.finish(exit{Code: failureCode(err), Failed: true, Detail: err.Error()}))
+		err = errors.Join(err, s.finish(exit{Code: backends.FailureCode(err), Failed: true, Detail: err.Error()}))
 		return errors.Join(answer.sendJSON(frameReply, replyTo(err)))
 	}
 	if err := errors.Join(answer.sendJSON(frameReply, reply{}), ready.Close()); err != nil && !errors.Is(err, syscall.EPIPE) {

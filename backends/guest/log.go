@@ -158,7 +158,7 @@ func (l *Log) note(rec wire.Record) bool {
 		l.last.Ended, l.last.ExitCode, l.last.Signal = rec.At(), &code, rec.Exit.Signal
 	case rec.Failed != nil:
 		l.last.Ended, l.last.Err = rec.At(), rec.Failed.Err()
-		code := wire.CodeOf(l.last.Err)
+		code := backends.FailureCode(l.last.Err)
 		l.last.ExitCode = &code
 	}
 	return true

@@ -251,5 +251,5 @@ func (h *holder) failed(err error) int {
 	why := wire.Failed(err)
 	h.end(&wire.Record{Failed: &why}, wire.KindFailure, why)
 	close(h.ready)
-	return wire.CodeOf(err)
+	return backends.FailureCode(err)
 }

@@ -248,15 +248,3 @@ func Strings(words [][]byte) []string {
 	}
 	return out
 }
-
-// CodeOf is what the program ends with when a main process could not be
-// started: as a shell has it, and as engines have it for their own failures.
-func CodeOf(err error) int {
-	switch {
-	case errors.Is(err, backends.ErrCommandNotFound):
-		return 127
-	case errors.Is(err, backends.ErrNotExecutable):
-		return 126
-	}
-	return 125
-}
