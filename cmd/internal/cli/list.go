@@ -66,7 +66,7 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 		return err
 	}
 	var verdict error
-	if (l.Check || l.Size || l.Activity) && len(rows) > 0 {
+	if l.asks() && len(rows) > 0 {
 		if verdict, err = l.ask(ctx, c, rows); err != nil {
 			return err
 		}
@@ -77,10 +77,13 @@ func (l *listCmd) run(ctx context.Context, c *call) error {
 	return verdict
 }
 
+// asks says whether anybody besides the log is asked.
+func (l *listCmd) asks() bool { return l.Check || l.Size || l.Activity }
+
 // shown are the columns of the projection that a plain table shows; nil, which
 // is all of them, for every other way to print.
 func (l *listCmd) shown(c *call) []string {
-	if c.Output != asTable || len(c.Columns) > 0 || l.Check || l.Size || l.Activity {
+	if c.Output != asTable || len(c.Columns) > 0 || l.asks() {
 		return nil
 	}
 	return []string{"slug", "state", "pending", "reason", "failure", "exit_code", "observed", "agent", "backend", "image", "created_at", "updated_at"}

@@ -39,7 +39,7 @@ func WithSignals(ctx context.Context) context.Context {
 // such a command: the runtime hands each from one thread to another.
 type brief interface{ brief() bool }
 
-func (l *listCmd) brief() bool     { return !l.Check && !l.Size && !l.Activity }
+func (l *listCmd) brief() bool     { return !l.asks() }
 func (s *showCmd) brief() bool     { return !s.Screen }
 func (*versionCmd) brief() bool    { return true }
 func (*completionCmd) brief() bool { return true }
