@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"gitea.dideric.is/didericis/bot-bottle/backends"
 	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
@@ -25,7 +26,7 @@ func (m *Manager) Send(ctx context.Context, id string, text io.Reader, o guest.S
 	counted := &counter{from: text}
 	m.At("send:send")
 	err = m.session(ctx, be, b, func(conn io.ReadWriteCloser) error { return guest.Send(ctx, conn, counted, o) })
-	if n := counted.count(); n > 0 {
+	if n := counted.n.Load(); n > 0 {
 		// What was read may have arrived, in part or as a whole.
 		if _, nerr := m.note(bookkeeping(ctx), id, &events.InputSent{Bytes: n}); nerr != nil {
 			err = errors.Join(err, nerr)
@@ -48,22 +49,13 @@ func as(verb projections.Action, err error) error {
 // counter counts what is read.
 type counter struct {
 	from io.Reader
-	mu   sync.Mutex
-	n    int64
+	n    atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	c.mu.Lock()
-	c.n += int64(n)
-	c.mu.Unlock()
+	c.n.Add(int64(n))
 	return n, err
-}
-
-func (c *counter) count() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
 }
 
 // session talks to the holder of a bottle's agent. An instance without one,
