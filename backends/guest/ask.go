@@ -168,7 +168,7 @@ func harmless(text []byte, styled bool) []byte {
 			out = append(out, b)
 			i++
 		case b == 0x1b && styled:
-			n := colour(text[i:])
+			n := Rendition(text[i:])
 			out = append(out, text[i:i+n]...)
 			i += max(n, 1)
 		case b == 0xc2:
@@ -180,15 +180,17 @@ func harmless(text []byte, styled bool) []byte {
 	return out
 }
 
-// colour is the length of a select graphic rendition at the start of b, else 0.
-func colour(b []byte) int {
-	if !bytes.HasPrefix(b, []byte("\x1b[")) {
+// Rendition is the length of the sequence at the beginning of a text that sets
+// colours and other looks (select graphic rendition, ECMA-48 8.3.117), and 0 of
+// any other beginning.
+func Rendition[T []byte | string](text T) int {
+	if len(text) < 2 || text[0] != 0x1b || text[1] != '[' {
 		return 0
 	}
-	for i, c := range b[2:] {
-		switch {
+	for i := 2; i < len(text); i++ {
+		switch c := text[i]; {
 		case c == 'm':
-			return i + 3
+			return i + 1
 		case c < '0' || c > ';':
 			return 0
 		}

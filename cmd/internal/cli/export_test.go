@@ -13,8 +13,9 @@ import (
 
 // What the tests of the pure parts reach for.
 
-func Safe(s string) string      { return safe(s) }
-func SafeLines(s string) string { return safeLines(s) }
+func Safe(s string) string         { return safe(s) }
+func SafeLines(s string) string    { return safeLines(s) }
+func SafeColoured(s string) string { return safeColoured(s) }
 func Cells(s string) int        { return cells(s) }
 func Dangerous(r rune) bool     { return dangerous(r) }
 

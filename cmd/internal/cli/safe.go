@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"gitea.dideric.is/didericis/bot-bottle/backends/guest"
 )
 
 // safe makes one line of words that somebody else chose (a guest, an engine,
@@ -15,7 +17,7 @@ func safe(s string) string { return neutralise(s, false) }
 func safeLines(s string) string { return neutralise(s, true) }
 
 // safeColoured is safeLines for text with colours in it: sequences of select
-// graphic rendition stay, and end with each line.
+// graphic rendition stay.
 func safeColoured(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -26,15 +28,14 @@ func safeColoured(s string) string {
 		}
 		b.WriteString(safeLines(s[:at]))
 		s = s[at:]
-		end := 2 + len(s[2:]) - len(strings.TrimLeft(s[2:], "0123456789;:"))
-		if end < len(s) && s[end] == 'm' {
-			end++
-			b.WriteString(s[:end])
-			s = s[end:]
-			continue
+		n := guest.Rendition(s)
+		if n > 0 {
+			b.WriteString(s[:n])
+		} else {
+			n = 1
+			b.WriteString(safeLines(s[:n]))
 		}
-		b.WriteString(safeLines(s[:1]))
-		s = s[1:]
+		s = s[n:]
 	}
 	return b.String()
 }

@@ -29,6 +29,17 @@ func TestSafe(t *testing.T) {
 			t.Errorf("Safe(%q) = %q, want %q", in, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"\x1b[31mred\x1b[m\n":              "\x1b[31mred\x1b[m\n",
+		"\x1b[38:2::1:2:3;4mx":             "\x1b[38:2::1:2:3;4mx",
+		"a\x1b[2Jb\x1b[31":                 `a\x1b[2Jb\x1b[31`,
+		"\x1b]0;t\a\x1b[?25l\x1b[0m\u202e": `\x1b]0;t\x07\x1b[?25l` + "\x1b[0m" + `\u202e`,
+		"\x1b[":                            `\x1b[`,
+	} {
+		if got := cli.SafeColoured(text); got != want {
+			t.Errorf("SafeColoured(%q) = %q, want %q", text, got, want)
+		}
+	}
 	if got := cli.SafeLines("a\n\tb\x1b"); got != "a\n\tb"+`\x1b` {
 		t.Errorf("SafeLines = %q", got)
 	}
