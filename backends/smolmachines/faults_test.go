@@ -19,16 +19,23 @@ func made(t *testing.T, s smolvm, env ...string) (*smolmachines.Backend, backend
 	return madeWith(t, s, func(spec *backends.InstanceSpec) { spec.Env = env })
 }
 
+// smallImage is one that the machines of tests are made of.
+func smallImage(t *testing.T, b *smolmachines.Backend) backends.Image {
+	t.Helper()
+	img, err := b.ResolveImage(t.Context(), imageArchive(t, nil), backends.PullNever, func(backends.Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
 func madeWith(t *testing.T, s smolvm, change func(*backends.InstanceSpec)) (*smolmachines.Backend, backends.Ref) {
 	t.Helper()
 	if !s.boots {
 		t.Skip("this user can make no namespaces, so the fake has no machines")
 	}
 	b := s.open(t)
-	img, err := b.ResolveImage(t.Context(), imageArchive(t, nil), backends.PullNever, func(backends.Progress) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, b)
 	spec := backends.InstanceSpec{Name: "bottle-1", Slug: "bottle-1", Image: img, Network: "none",
 		Labels: backends.Labels{Home: "home", Bottle: "b", Nonce: "nonce", Generation: 1},
 		Argv:   []string{"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"}}
@@ -152,26 +159,14 @@ func TestValuesAreNowhere(t *testing.T) {
 // TestAMountThatWentIsToldAtOnce: smolvm would wait half a minute, and say
 // that its agent is silent.
 func TestAMountThatWentIsToldAtOnce(t *testing.T) {
-	s := fakeProgram(t)
-	if !s.boots {
-		t.Skip("this user can make no namespaces, so the fake has no machines")
-	}
-	b := s.open(t)
-	img, err := b.ResolveImage(t.Context(), imageArchive(t, nil), backends.PullNever, func(backends.Progress) {})
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := shortDir(t)
-	spec := backends.InstanceSpec{Name: "m", Slug: "m", Image: img, Network: "none", Argv: []string{"true"},
-		Mounts: []backends.Mount{{Source: dir, Target: "/mnt/x"}}, Labels: backends.Labels{Home: "h", Bottle: "b", Nonce: "n", Generation: 1}}
-	if _, err := b.Create(t.Context(), spec); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.remove(t, "m") })
+	b, ref := madeWith(t, fakeProgram(t), func(spec *backends.InstanceSpec) {
+		spec.Mounts = []backends.Mount{{Source: dir, Target: "/mnt/x"}}
+	})
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	err = b.Start(t.Context(), backends.Ref{Name: "m", ID: "n", Labels: spec.Labels}, nil)
+	err := b.Start(t.Context(), ref, nil)
 	if !errors.Is(err, backends.ErrBadRequest) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("Start: %v", err)
 	}

@@ -43,11 +43,7 @@ func TestAReusedProcessNumberIsNoObstacle(t *testing.T) {
 		}
 	}
 
-	img, err := b.ResolveImage(t.Context(), imageArchive(t, nil), backends.PullNever, func(backends.Progress) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec := backends.InstanceSpec{Name: "reused", Slug: "reused", Image: img, Network: "none", Memory: 256 << 20, CPUs: 1,
+	spec := backends.InstanceSpec{Name: "reused", Slug: "reused", Image: smallImage(t, b), Network: "none", Memory: 256 << 20, CPUs: 1,
 		Labels: backends.Labels{Home: "home", Bottle: "b", Nonce: "nonce", Generation: 1}, Argv: []string{"sleep", "600"}}
 	inst, err := b.Create(t.Context(), spec)
 	if err != nil {

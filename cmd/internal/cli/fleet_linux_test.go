@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"gitea.dideric.is/didericis/bot-bottle/backends/docker"
 )
 
 // fleet is a home with bottles in both real backends, and the command line as
@@ -52,14 +51,7 @@ func newFleet(t *testing.T, name string) *fleet {
 	case os.Getenv("BOT_BOTTLE_TEST_BOOT") != "1":
 		t.Skip("no micro-VM boots here: cmd/dev/labtest.sh runs this where they do")
 	}
-	endpoint, err := docker.Resolve("", os.Getenv)
-	fatal(t, err)
-	engine, err := docker.Open(endpoint)
-	fatal(t, err)
-	defer engine.Close()
-	if _, err := engine.Probe(t.Context()); err != nil {
-		t.Skipf("no Docker engine: %v", err)
-	}
+	_, endpoint := dockerEngine(t)
 	socket, ok := strings.CutPrefix(endpoint, "unix://")
 	if !ok {
 		t.Skipf("the Docker engine has no socket to take away: %s", endpoint)
@@ -68,8 +60,9 @@ func newFleet(t *testing.T, name string) *fleet {
 	if disk := os.Getenv("BOT_BOTTLE_TEST_DISK"); disk != "" {
 		f.root = filepath.Join(disk, name)
 	} else {
-		f.root, err = os.MkdirTemp("", "fleet") // short: machines have sockets below
+		dir, err := os.MkdirTemp("", "fleet") // short: machines have sockets below
 		fatal(t, err)
+		f.root = dir
 		t.Cleanup(func() { os.RemoveAll(f.root) })
 	}
 	f.home, f.socket, f.archive = filepath.Join(f.root, "home"), filepath.Join(f.root, "docker.sock"), filepath.Join(f.root, "image.tar")

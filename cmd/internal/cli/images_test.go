@@ -22,17 +22,24 @@ import (
 	"gitea.dideric.is/didericis/bot-bottle/backends/smolmachines/images"
 )
 
-// TestOneImageForBothBackends: an archive, a folder and an image that only
-// the Docker engine has are the same content on both sides.
-func TestOneImageForBothBackends(t *testing.T) {
+// dockerEngine is the Docker engine that answers here, and its endpoint.
+func dockerEngine(t *testing.T) (engine *docker.Backend, endpoint string) {
+	t.Helper()
 	endpoint, err := docker.Resolve("", os.Getenv)
 	fatal(t, err)
-	engine, err := docker.Open(endpoint)
+	engine, err = docker.Open(endpoint)
 	fatal(t, err)
-	defer engine.Close()
+	t.Cleanup(func() { engine.Close() })
 	if _, err := engine.Probe(t.Context()); err != nil {
 		t.Skipf("no Docker engine: %v", err)
 	}
+	return engine, endpoint
+}
+
+// TestOneImageForBothBackends: an archive, a folder and an image that only
+// the Docker engine has are the same content on both sides.
+func TestOneImageForBothBackends(t *testing.T) {
+	engine, endpoint := dockerEngine(t)
 	store := images.Open(filepath.Join(t.TempDir(), "images"), os.Getenv)
 	api, err := client.NewClientWithOpts(client.WithHost(endpoint), client.WithAPIVersionNegotiation())
 	fatal(t, err)
