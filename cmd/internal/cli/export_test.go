@@ -16,8 +16,8 @@ import (
 func Safe(s string) string         { return safe(s) }
 func SafeLines(s string) string    { return safeLines(s) }
 func SafeColoured(s string) string { return safeColoured(s) }
-func Cells(s string) int        { return cells(s) }
-func Dangerous(r rune) bool     { return dangerous(r) }
+func Cells(s string) int           { return cells(s) }
+func Dangerous(r rune) bool        { return dangerous(r) }
 
 // PlainText copies chunks through the writer behind logs.
 func PlainText(to io.Writer) io.WriteCloser { return newPlainText(to) }

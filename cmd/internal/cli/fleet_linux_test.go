@@ -19,7 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
 )
 
 // fleet is a home with bottles in both real backends, and the command line as
